@@ -14,6 +14,7 @@ require (
 	github.com/google/go-cmp v0.7.0 // indirect
 	github.com/google/renameio/v2 v2.0.2 // indirect
 	github.com/joho/godotenv v1.5.1 // indirect
+	github.com/kballard/go-shellquote v0.0.0-20180428030007-95032a82bc51 // indirect
 	github.com/rogpeppe/go-internal v1.16.0 // indirect
 	github.com/tmaxmax/go-sse v0.12.0 // indirect
 	github.com/zalando/go-keyring v0.2.8 // indirect

@@ -1,0 +1,43 @@
+package creds
+
+import "slices"
+
+// credentialNames are the variables that carry a credential or point to one,
+// beside their _FILE forms. The platforms' own (AWS_*, GOOGLE_*, …) are not
+// among them: the program that is started may need those itself.
+var credentialNames = []string{
+	"INFISICAL_CREDENTIAL_PROCESS",
+	"INFISICAL_CLIENT_ID", "INFISICAL_CLIENT_SECRET",
+	"INFISICAL_UNIVERSAL_AUTH_CLIENT_ID", "INFISICAL_UNIVERSAL_AUTH_CLIENT_SECRET",
+	"INFISICAL_TOKEN", "INFISICAL_UNIVERSAL_AUTH_ACCESS_TOKEN", "INFISICAL_ACCESS_TOKEN",
+	"INFISICAL_MACHINE_IDENTITY_ID",
+	"INFISICAL_KUBERNETES_IDENTITY_ID", "INFISICAL_KUBERNETES_SERVICE_ACCOUNT_TOKEN_PATH",
+	"INFISICAL_AWS_IAM_AUTH_IDENTITY_ID",
+	"INFISICAL_GCP_AUTH_IDENTITY_ID", "INFISICAL_GCP_IAM_SERVICE_ACCOUNT_KEY_FILE_PATH",
+	"INFISICAL_AZURE_AUTH_IDENTITY_ID",
+	"INFISICAL_OIDC_AUTH_IDENTITY_ID", "INFISICAL_OIDC_AUTH_JWT", "INFISICAL_JWT_AUTH_IDENTITY_ID",
+	"INFISICAL_JWT", "INFISICAL_JWT_COMMAND", "INFISICAL_ID_TOKEN",
+	"INFISICAL_LDAP_AUTH_IDENTITY_ID", "INFISICAL_LDAP_USERNAME", "INFISICAL_LDAP_PASSWORD",
+	"INFISICAL_TLS_CERT_AUTH_IDENTITY_ID",
+	"INFISICAL_SPIFFE_AUTH_IDENTITY_ID", "INFISICAL_SPIFFE_JWT_PATH",
+	"INFISICAL_CUSTOM_HEADERS", "INFISICAL_VAULT_FILE_PASSPHRASE",
+}
+
+// withFile are those that can also be given as NAME_FILE.
+var withFile = []string{
+	"INFISICAL_CLIENT_ID", "INFISICAL_CLIENT_SECRET",
+	"INFISICAL_UNIVERSAL_AUTH_CLIENT_ID", "INFISICAL_UNIVERSAL_AUTH_CLIENT_SECRET",
+	"INFISICAL_TOKEN", "INFISICAL_UNIVERSAL_AUTH_ACCESS_TOKEN", "INFISICAL_ACCESS_TOKEN",
+	"INFISICAL_JWT", "INFISICAL_OIDC_AUTH_JWT", "INFISICAL_LDAP_PASSWORD",
+}
+
+// EnvironmentNames lists, sorted, the variables that carry a credential or
+// point to one: what is taken out of the environment of the program that is started.
+func EnvironmentNames() []string {
+	names := slices.Clone(credentialNames)
+	for _, name := range withFile {
+		names = append(names, name+"_FILE")
+	}
+	slices.Sort(names)
+	return names
+}

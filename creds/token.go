@@ -1,0 +1,99 @@
+package creds
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"infuse/fetch/secret"
+)
+
+// bearer checks a token and describes it: a service token is cut to its first
+// three parts, a JWT tells who it is for and how long it means to live. The
+// claims are not verified: they are shown, never relied on.
+func bearer(what string, token secret.Value) (Credential, error) {
+	s := token.Reveal()
+	if i := strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }); i >= 0 {
+		return Credential{}, wrong("a token is one line of printable characters, without 'Bearer'",
+			"%s: not a token: it holds a blank, a control character or a non-ASCII one", what)
+	}
+	if strings.HasPrefix(s, "st.") {
+		return serviceToken(what, s)
+	}
+	c := Credential{Method: "access-token", Token: token}
+	var claims struct {
+		Type         string `json:"authTokenType"`
+		IdentityName string `json:"identityName"`
+		IdentityID   string `json:"identityId"`
+		UserID       string `json:"userId"`
+		Exp          number `json:"exp"`
+		Iat          number `json:"iat"`
+		Nbf          number `json:"nbf"`
+	}
+	parts := strings.Split(s, ".")
+	if len(parts) != 3 {
+		return c, nil
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil || json.Unmarshal(payload, &claims) != nil {
+		return c, nil
+	}
+	if claims.Type == "accessToken" {
+		c.Method = "user"
+	}
+	c.Identity = firstOf(printable(claims.IdentityName), printable(claims.IdentityID), printable(claims.UserID))
+	c.ExpiresAt = claims.Exp.time()
+	c.NotBefore = claims.Nbf.time()
+	if c.NotBefore.IsZero() {
+		c.NotBefore = claims.Iat.time()
+	}
+	return c, nil
+}
+
+// serviceToken accepts st.<id>.<secret> with or without the fourth part, a key
+// of the retired end-to-end encryption. The server wants the first three.
+func serviceToken(what, s string) (Credential, error) {
+	parts := strings.Split(s, ".")
+	if len(parts) < 3 || len(parts) > 4 || parts[1] == "" || parts[2] == "" {
+		return Credential{}, wrong("copy the whole token: it looks like st.ID.SECRET or st.ID.SECRET.KEY",
+			"%s: not a service token: it has %d parts, not 3 or 4", what, len(parts))
+	}
+	return Credential{
+		Method:   "service-token",
+		Token:    secret.New(strings.Join(parts[:3], ".")),
+		Identity: printable(parts[1]),
+	}, nil
+}
+
+// number is a NumericDate of RFC 7519, section 2: seconds, maybe with a fraction.
+type number float64
+
+func (n number) time() time.Time {
+	if n <= 0 || n > 1<<40 {
+		return time.Time{}
+	}
+	return time.Unix(int64(n), 0)
+}
+
+// printable makes a claim fit for a message: it was chosen by somebody else.
+func printable(s string) string {
+	if len(s) > 200 {
+		return ""
+	}
+	for _, r := range s {
+		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+			return ""
+		}
+	}
+	return s
+}
+
+func firstOf(values ...string) string {
+	for _, v := range values {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
+}

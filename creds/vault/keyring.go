@@ -1,0 +1,59 @@
+package vault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/zalando/go-keyring"
+)
+
+// service is the name the CLI stores its entries under.
+const service = "infisical-cli"
+
+// Keyring is the part of a keyring that is needed. Its Get returns an error
+// that is keyring.ErrNotFound of github.com/zalando/go-keyring when there is no entry.
+type Keyring interface {
+	Get(service, account string) (string, error)
+}
+
+// System is the operating system's keyring: Secret Service on Linux, Keychain
+// on macOS, the Credential Manager on Windows.
+type System struct{}
+
+// Get asks the operating system.
+func (System) Get(service, account string) (string, error) { return keyring.Get(service, account) }
+
+func keyringPlace(account string) string { return "system keyring, entry " + account }
+
+// readSystemKeyring waits no longer than ctx. A keyring that asks the user to
+// unlock it cannot be interrupted: the question is then left open, and its
+// goroutine ends with the answer or with the process.
+func readSystemKeyring(ctx context.Context, ring Keyring, account string) ([]byte, error) {
+	if ring == nil {
+		ring = System{}
+	}
+	type answer struct {
+		entry string
+		err   error
+	}
+	got := make(chan answer, 1)
+	go func() {
+		entry, err := ring.Get(service, account)
+		got <- answer{entry, err}
+	}()
+	var a answer
+	select {
+	case a = <-got:
+	case <-ctx.Done():
+		a.err = ctx.Err()
+	}
+	place := keyringPlace(account)
+	switch {
+	case errors.Is(a.err, keyring.ErrNotFound):
+		return nil, &Error{Place: place, Err: ErrNoEntry}
+	case a.err != nil:
+		return nil, &Error{Place: place, Err: fmt.Errorf("%w: %w", ErrKeyring, a.err)}
+	}
+	return []byte(a.entry), nil
+}
