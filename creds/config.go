@@ -27,7 +27,7 @@ type Config struct {
 	// certificate, which is what tls-cert authentication shows.
 	ClientCertificate bool
 
-	Environ []string  // as os.Environ gives it; the first of a name counts, an empty one does not
+	Environ []string  // NAME=value; the first of a name counts, an empty value does not
 	Home    string    // home directory; "" means there is none
 	Stdin   io.Reader // nil is empty
 	Stderr  io.Writer // where a credential process may write; nil drops it
