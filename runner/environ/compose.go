@@ -190,8 +190,12 @@ func (m *merge) addVar(v Var, layer Layer, source string) {
 	m.put(e)
 }
 
-// refuse notes why the kernel could not carry e.
+// refuse notes why the kernel could not carry e. A file takes any value, and
+// runner/envfile judges an export itself.
 func (m *merge) refuse(e *Entry) bool {
+	if m.refuseHidden(e) {
+		return true
+	}
 	if m.Export {
 		return false
 	}
@@ -199,12 +203,23 @@ func (m *merge) refuse(e *Entry) bool {
 	if why == "" && e.Variable == "" && strings.IndexByte(e.Value.Reveal(), 0) >= 0 {
 		why = "the value holds NUL"
 	}
-	if why == "" {
+	if why != "" {
+		m.addRefusal(e, why)
+	}
+	return why != ""
+}
+
+// refuseHidden notes a value that the server did not give.
+func (m *merge) refuseHidden(e *Entry) bool {
+	if !e.Hidden || m.NamesOnly {
 		return false
 	}
-	name := cmp.Or(e.Secret, e.Name)
-	m.refused = append(m.refused, Refusal{name, e.origin(), why})
+	m.addRefusal(e, "the server hides the value")
 	return true
+}
+
+func (m *merge) addRefusal(e *Entry, why string) {
+	m.refused = append(m.refused, Refusal{cmp.Or(e.Secret, e.Name), e.origin(), why})
 }
 
 // origin is layer and source as one phrase: "secret dev:/", "env-file .env".
@@ -224,17 +239,19 @@ func (m *merge) finish() (*Plan, error) {
 		return nil, &RefusedError{m.refused}
 	}
 	p := &m.plan
-	p.Entries, p.fold = slices.DeleteFunc(m.entries, func(e Entry) bool { return e.Name == "" && e.Layer == Parent }), m.fold
-	for _, entries := range [][]Entry{p.Entries, p.Files} {
-		slices.SortFunc(entries, func(a, b Entry) int {
-			return strings.Compare(foldName(a.Name, m.fold), foldName(b.Name, m.fold))
-		})
-	}
-	if err := m.checkRequired(); err != nil {
-		return nil, err
+	p.fold = m.fold
+	taken := func(e Entry) bool { return e.Name == "" && e.Layer == Parent }
+	p.Entries = m.sortEntries(slices.DeleteFunc(m.entries, taken))
+	p.Files = m.sortEntries(p.Files)
+	if !m.NamesOnly {
+		if err := m.checkRequired(); err != nil {
+			return nil, err
+		}
 	}
 	if !m.Export {
 		m.warnNames()
+	}
+	if !m.Export && !m.NamesOnly {
 		limits := m.Limits
 		if limits == (Limits{}) {
 			limits = SystemLimits()
@@ -248,6 +265,33 @@ func (m *merge) finish() (*Plan, error) {
 	})
 	slices.Sort(p.Warnings)
 	return p, nil
+}
+
+func (m *merge) sortEntries(entries []Entry) []Entry {
+	byName := sorted(entries, func(e *Entry) string { return foldName(e.Name, m.fold) })
+	out := make([]Entry, len(byName))
+	for i, e := range byName {
+		out[i] = *e
+	}
+	return out
+}
+
+// sorted orders pointers to list by key: the structs are too large to swap.
+func sorted[T any](list []T, key func(*T) string) []*T {
+	type keyed struct {
+		key  string
+		item *T
+	}
+	order := make([]keyed, len(list))
+	for i := range list {
+		order[i] = keyed{key(&list[i]), &list[i]}
+	}
+	slices.SortFunc(order, func(a, b keyed) int { return strings.Compare(a.key, b.key) })
+	out := make([]*T, len(list))
+	for i := range order {
+		out[i] = order[i].item
+	}
+	return out
 }
 
 // checkRequired wants every name of Require with a value; a secret that is

@@ -22,6 +22,10 @@ type Secret struct {
 	// Shadowed lists what this secret already beat inside the store.
 	Shadowed []Shadow
 
+	// Hidden says that the server did not give the value; only Config.NamesOnly
+	// takes such a secret.
+	Hidden bool
+
 	// Unresolved says that the value still holds a reference the server did
 	// not expand. Such values flicker on real servers: see [Change].
 	Unresolved bool
@@ -90,6 +94,10 @@ type Config struct {
 	// Export composes for a file instead of a process: no guard, no checks of
 	// names, NUL or size, because runner/envfile judges each format.
 	Export bool
+
+	// NamesOnly composes for a list: hidden values, missing and too large ones
+	// are no errors.
+	NamesOnly bool
 
 	// Args is the command line the environment has to fit beside: the path
 	// that is executed and every argument.

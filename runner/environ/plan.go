@@ -44,6 +44,7 @@ type Entry struct {
 
 	Losers     []Loser `json:"losers,omitempty"` // highest first
 	Unresolved bool    `json:"unresolved,omitempty"`
+	Hidden     bool    `json:"hidden,omitempty"`
 }
 
 // pathRoom is what the size check assumes for a path like /proc/4194304/fd/1023.

@@ -26,8 +26,7 @@ func parseFiles(list []string) (map[string]string, error) {
 // selectSecrets filters and names the secrets and settles their conflicts. The
 // entries come sorted by server name.
 func (m *merge) selectSecrets() ([]Entry, error) {
-	secrets := slices.Clone(m.Secrets)
-	slices.SortFunc(secrets, func(a, b Secret) int { return strings.Compare(a.Name, b.Name) })
+	secrets := sorted(m.Secrets, func(s *Secret) string { return s.Name })
 	var (
 		selected   = make([]Entry, 0, len(secrets))
 		seen       = make(map[string]string, len(secrets)) // folded final name -> server name
@@ -36,8 +35,7 @@ func (m *merge) selectSecrets() ([]Entry, error) {
 		renameHits int
 		fileHits   int
 	)
-	for i := range secrets {
-		s := &secrets[i]
+	for i, s := range secrets {
 		if i > 0 && s.Name == secrets[i-1].Name {
 			return nil, fmt.Errorf("secret %s is given twice", Display(s.Name))
 		}
@@ -115,13 +113,13 @@ func (m *merge) settle(s *Secret) (Entry, *Conflict, error) {
 				Display(s.Name), strings.Join(conflict.Sources, " and "), displaySource(s.Source)))
 		}
 		won, losers = rivals[0], append(rivals[1:], rest...)
-		if won.Value.IsZero() {
+		if won.Value.IsZero() && !m.NamesOnly {
 			return Entry{}, nil, fmt.Errorf("on-conflict: the value of %s in %s was not fetched", Display(s.Name), won.Source)
 		}
 	}
 	e := Entry{
 		Layer: Store, Source: won.Source, Kind: won.Kind, Secret: s.Name,
-		Size: won.Value.Len(), Value: won.Value, Unresolved: s.Unresolved,
+		Size: won.Value.Len(), Value: won.Value, Unresolved: s.Unresolved, Hidden: s.Hidden,
 	}
 	for _, l := range losers {
 		e.Losers = append(e.Losers, Loser{Store, l.Source, l.Kind, l.Value.Len()})
@@ -189,9 +187,10 @@ func (m *merge) addSecrets(selected []Entry) {
 	for i := range selected {
 		e := selected[i]
 		switch {
-		case m.FileDir: // no variable: the parent's stays, and Dir judges the name
-			e.Variable = ""
-			m.plan.Files = append(m.plan.Files, e)
+		case m.FileDir: // no variable: the parent's stays, and Dir judges the names
+			if !m.refuseHidden(&e) {
+				m.plan.Files = append(m.plan.Files, e)
+			}
 		case m.refuse(&e):
 		case m.preserved(e.Name):
 			m.lose(e)

@@ -54,7 +54,7 @@ func (p *Plan) WriteText(w io.Writer, c TableConfig) error {
 			continue
 		}
 		size := fmt.Sprint(r.Size)
-		if r.PathOf != "" {
+		if r.PathOf != "" || r.Hidden {
 			size = "-"
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", Display(r.Name), r.origin(), size, r.note())
@@ -96,6 +96,9 @@ func (r *row) note() string {
 	case r.file:
 		notes = append(notes, "file")
 	}
+	if r.Hidden {
+		notes = append(notes, "the server hides the value")
+	}
 	if r.Unresolved {
 		notes = append(notes, "holds an unresolved reference")
 	}
@@ -122,7 +125,7 @@ func (p *Plan) MarshalJSON() ([]byte, error) {
 		Skipped   []Skipped  `json:"skipped"`
 		Removed   []string   `json:"removed"`
 		Warnings  []string   `json:"warnings"`
-	}{[]variable{}, slices.Concat([]Skipped{}, p.Skipped), slices.Concat([]string{}, p.Removed), slices.Concat([]string{}, p.Warnings)}
+	}{[]variable{}, notNil(p.Skipped), notNil(p.Removed), notNil(p.Warnings)}
 	for _, r := range p.all() {
 		delivery := "environment"
 		if r.file {
@@ -131,4 +134,12 @@ func (p *Plan) MarshalJSON() ([]byte, error) {
 		doc.Variables = append(doc.Variables, variable{r.Entry, delivery})
 	}
 	return json.Marshal(doc)
+}
+
+// notNil makes JSON write [] for an empty list.
+func notNil[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
 }
