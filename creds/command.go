@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os/exec"
 	"time"
 
@@ -55,7 +54,7 @@ func (in *input) runCommand(ctx context.Context, argv []string) ([]byte, error) 
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case err == nil, errors.Is(err, exec.ErrWaitDelay):
-		return out.Bytes(), nil
+		return out.kept.Bytes(), nil
 	}
 	if e, ok := errors.AsType[*exec.ExitError](err); ok {
 		return nil, fmt.Errorf("%s failed: %s", argv[0], e.ProcessState)
@@ -69,19 +68,18 @@ func (in *input) runCommand(ctx context.Context, argv []string) ([]byte, error) 
 var errTooSlow = errors.New("time limit")
 
 // boundedBuffer keeps at most maxFile bytes and stops the writer after that.
+// The buffer is not embedded: its ReadFrom would go past the bound.
 type boundedBuffer struct {
-	bytes.Buffer
+	kept bytes.Buffer
 	full bool
 	stop func()
 }
 
-var _ io.Writer = (*boundedBuffer)(nil)
-
 func (b *boundedBuffer) Write(p []byte) (int, error) {
-	if b.Len()+len(p) > maxFile {
+	if b.kept.Len()+len(p) > maxFile {
 		b.full = true
 		b.stop()
 		return 0, errors.New("too much output")
 	}
-	return b.Buffer.Write(p)
+	return b.kept.Write(p)
 }

@@ -25,6 +25,10 @@ var ErrClosed = errors.New("the session is closed")
 // Only differences of the local clock are used, never what the token claims
 // about itself, so a clock that is a day off does no harm.
 type Session struct {
+	// Now is the clock that words a refusal ("expired at"); nil means time.Now.
+	// The life of a token is measured by time.Now alone.
+	Now func() time.Time
+
 	client *api.Client
 	cred   Credential
 
@@ -126,7 +130,7 @@ func (s *Session) ready(now time.Time) (secret.Value, error, bool) {
 	case s.closed:
 		return secret.Value{}, ErrClosed, true
 	case h.gaveUp(now, s.cred.Login != nil):
-		return secret.Value{}, s.rejectedError(now, h.token), true
+		return secret.Value{}, s.rejectedError(h.token), true
 	case !h.token.IsZero() && h.rejected > 0 && s.cred.Login == nil:
 		h.rejected, h.handedOut = 0, 0 // the cooldown is over: ask the server again
 	case h.usable(now) && (!h.due(now) || s.failure != nil):
@@ -206,7 +210,7 @@ func (s *Session) login(ctx context.Context, old held) (held, error) {
 	}
 	if old.rejected > 0 && next.token.Equal(old.token) {
 		// The file or process it was read from still holds the refused one.
-		return held{}, s.rejectedError(began, old.token)
+		return held{}, s.rejectedError(old.token)
 	}
 	return next, nil
 }
@@ -291,9 +295,13 @@ func (s *Session) loginError(err error) error {
 }
 
 // rejectedError words the refusal of token by what it claims about itself.
-func (s *Session) rejectedError(now time.Time, token secret.Value) error {
+func (s *Session) rejectedError(token secret.Value) error {
+	now := time.Now
+	if s.Now != nil {
+		now = s.Now
+	}
 	e := &RejectedError{
-		Provider: s.cred.Provider, Method: s.cred.Method, Now: now,
+		Provider: s.cred.Provider, Method: s.cred.Method, Now: now(),
 		ExpiresAt: s.cred.ExpiresAt, NotBefore: s.cred.NotBefore, NextStep: s.cred.NextStep,
 	}
 	if c, err := bearer("token", token); err == nil && !c.ExpiresAt.IsZero() {
