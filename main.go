@@ -1,4 +1,118 @@
-// Command infuse starts a program with its team's Infisical secrets in its environment.
+// Command infuse starts a program with its team's Infisical secrets in its
+// environment:
+//
+//	infuse run -- npm start
+//
+// It resolves a credential, fetches the secrets of one project and
+// environment, and replaces itself with the program; or stays as its parent
+// where that is needed (PID 1, --watch, --mask).
+//
+// This file is the entry: the only os.Exit, os.Args, os.Environ and standard
+// streams. Each command has a file of its own; flags.go and grammar.go have the
+// command line, settings.go the layers below it.
 package main
 
-func main() {}
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"infuse/runner"
+)
+
+// version is stamped by the Makefile (-X main.version=...).
+var version = "(devel)"
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == runner.ShimArg { // the second half of a spawn
+		err := runner.Shim(os.Args, os.Environ())
+		os.Exit((&program{stderr: os.Stderr, args: []string{"run"}}).status(nil, err))
+	}
+	p := &program{
+		args: os.Args[1:], environ: os.Environ(),
+		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
+		now: time.Now,
+	}
+	os.Exit(p.main())
+}
+
+// program is the process as the commands see it: what the kernel handed over.
+type program struct {
+	args    []string
+	environ []string
+	stdin   io.Reader
+	stdout  io.Writer
+	stderr  io.Writer
+	now     func() time.Time
+
+	log      *logger
+	settings *settings
+	project  *projectFile // nil: there is no .infisical.json
+	release  func() error // gives the signals back; see runner.CatchTermination
+}
+
+// getenv looks a variable up in the environment infuse was started with. Of a
+// doubled name the first counts, as in getenv(3).
+func (p *program) getenv(name string) string {
+	for _, entry := range p.environ {
+		if rest, ok := strings.CutPrefix(entry, name); ok && strings.HasPrefix(rest, "=") {
+			return rest[1:]
+		}
+	}
+	return ""
+}
+
+// main runs the command line and returns the exit status.
+func (p *program) main() int {
+	p.log = newLogger(p.stderr, slog.LevelWarn, false)
+	if err := runner.Harden(); err != nil {
+		p.log.Debug("core dumps stay on", "reason", err)
+	}
+	ctx, release := runner.CatchTermination(context.Background())
+	p.release = release
+	c, err := parse(p)
+	if err == nil {
+		err = c.run(ctx, p)
+	}
+	if terminated := release(); terminated != nil && !errors.As(err, new(exitStatus)) {
+		err = terminated
+	}
+	return p.status(c, err)
+}
+
+// status reports err, once, and says what infuse exits with.
+func (p *program) status(c command, err error) int {
+	_, running := c.(*runCommand)
+	running = running || len(p.args) > 0 && p.args[0] == "run"
+	if exit, ok := errors.AsType[exitStatus](err); ok {
+		return int(exit)
+	}
+	if terminated, ok := errors.AsType[runner.Terminated](err); ok {
+		runner.Raise(terminated.Signal) // returns as PID 1, and where a process cannot die of it
+		return 128 + int(terminated.Signal)
+	}
+	if err == nil || errors.Is(err, errDone) {
+		return 0
+	}
+	report(p.stderr, err)
+	if start, ok := errors.AsType[*runner.StartError](err); ok {
+		return start.Status
+	}
+	if running {
+		return statusRun
+	}
+	if _, ok := errors.AsType[*usageError](err); ok {
+		return statusUsage
+	}
+	return statusFailed
+}
+
+// exitStatus is an error that only carries an exit status: everything was said already.
+type exitStatus int
+
+func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }

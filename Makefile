@@ -1,0 +1,41 @@
+# infuse: build, test, demo, bench, release. Needs Go and make; nothing else.
+
+VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LDFLAGS   := -s -w -X main.version=$(VERSION)
+GOBUILD   := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+# The race detector needs a C compiler; without one the tests run without it.
+RACE      := $(shell command -v cc >/dev/null 2>&1 || command -v gcc >/dev/null 2>&1 && echo -race)
+TESTFLAGS ?=
+
+.PHONY: build test check demo bench fuzz clean
+
+build: ## bin/infuse, static and stripped
+	$(GOBUILD) -o bin/infuse .
+
+test: check ## everything: format, vet, staticcheck, other platforms, tests with the race detector
+	go test $(RACE) -timeout 20m $(TESTFLAGS) ./...
+
+check:
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt: $$unformatted"; exit 1; }
+	go vet ./...
+	GOOS=darwin GOARCH=arm64 go vet ./...
+	GOOS=windows go vet ./...
+	go run $(STATICCHECK) ./...
+
+demo: build ## the main job, on the store in testdata/demo: no account, no network
+	./bin/infuse run --url file:testdata/demo -e dev -- sh -c 'echo "$$GREETING from $$DATABASE_URL"'
+
+bench: build ## the figures of the README, as ratios in one run
+	go test -run '^$$' -bench . -benchmem ./fetch/... ./runner/...
+	BENCH=1 go test -run '^TestBench' -count=1 -v . | grep -v '^---\|^==='
+
+fuzz: ## every fuzz target for a minute
+	@for pkg in $$(go list ./...); do \
+	  for target in $$(go test -list '^Fuzz' $$pkg 2>/dev/null | grep '^Fuzz'); do \
+	    echo "$$pkg $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime 60s $$pkg || exit 1; \
+	  done; \
+	done
+
+clean:
+	rm -rf bin dist

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"sync"
+	"time"
+
+	"infuse/fetch"
+	"infuse/runner"
+	"infuse/runner/environ"
+)
+
+// board shows the state of a supervised program to the outside: in the file of
+// --status-file, and to systemd. Names only, never a value.
+type board struct {
+	p        *program
+	file     string
+	notifier *runner.Notifier
+
+	mu     sync.Mutex
+	status statusFile
+	failed complaint
+}
+
+// statusFile is what --status-file holds, as JSON. Times are RFC 3339, ages seconds.
+type statusFile struct {
+	State       string     `json:"state"` // starting, running, restarting, stopping, ended
+	PID         int        `json:"pid,omitempty"`
+	Source      string     `json:"source"`
+	FetchedAt   time.Time  `json:"fetchedAt"` // of the set the source last gave
+	AgeSeconds  int64      `json:"ageSeconds"`
+	LastCheck   *time.Time `json:"lastCheck,omitempty"`
+	LastError   string     `json:"lastError,omitempty"`
+	LastChange  *time.Time `json:"lastChange,omitempty"`
+	Restarts    int        `json:"restarts"`
+	RolledBack  bool       `json:"rolledBack"`
+	Environment string     `json:"environment"`
+	Names       []string   `json:"names"` // of the secrets the program was given
+	WrittenAt   time.Time  `json:"writtenAt"`
+}
+
+func newBoard(p *program, file string, notifier *runner.Notifier, read *reading, plan *environ.Plan) *board {
+	b := &board{p: p, file: file, notifier: notifier}
+	b.status = statusFile{
+		State: "starting", Source: read.snapshot.Source, FetchedAt: read.snapshot.FetchedAt,
+		Environment: read.scope.Environment, Names: secretNames(plan),
+	}
+	b.write()
+	return b
+}
+
+// secretNames are the final names that come from the store.
+func secretNames(plan *environ.Plan) []string {
+	names := []string{}
+	for _, entries := range [][]environ.Entry{plan.Entries, plan.Files} {
+		for i := range entries {
+			if entries[i].Layer == environ.Store && entries[i].PathOf == "" {
+				names = append(names, entries[i].Name)
+			}
+		}
+	}
+	return names
+}
+
+// observe takes in what the runner did.
+func (b *board) observe(e runner.Event) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch e.Kind {
+	case runner.EventStarted:
+		b.status.State, b.status.PID, b.status.Restarts = "running", e.PID, e.Restarts
+		_ = b.notifier.Ready()
+		_ = b.notifier.Status(fmt.Sprintf("running, %d secrets, %d restarts", len(b.status.Names), e.Restarts))
+	case runner.EventStopping:
+		b.status.State = "restarting"
+		_ = b.notifier.Reloading()
+	case runner.EventRolledBack:
+		b.status.RolledBack = true
+	case runner.EventExiting:
+		b.status.State, b.status.PID = "ended", 0
+		_ = b.notifier.Stopping()
+	}
+	b.write()
+}
+
+// checked takes in a look at the source.
+func (b *board) checked(snapshot *fetch.Snapshot, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := b.p.now()
+	b.status.LastCheck, b.status.LastError = &now, ""
+	if err != nil {
+		b.status.LastError = oneLine(err.Error())
+	} else {
+		b.status.Source, b.status.FetchedAt = snapshot.Source, snapshot.FetchedAt
+	}
+	b.write()
+}
+
+// delivered takes in a new set.
+func (b *board) delivered(plan *environ.Plan) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := b.p.now()
+	b.status.LastChange, b.status.Names, b.status.RolledBack = &now, secretNames(plan), false
+	b.write()
+}
+
+// write replaces the status file. A disk that is full must not end the program:
+// it is said now and then.
+func (b *board) write() {
+	if b.file == "" {
+		return
+	}
+	now := b.p.now()
+	b.status.WrittenAt = now
+	b.status.AgeSeconds = int64(now.Sub(b.status.FetchedAt) / time.Second)
+	body, err := json.MarshalIndent(b.status, "", "  ")
+	if err == nil {
+		err = saveFile(b.file, append(body, '\n'), 0o644)
+	}
+	if err != nil && b.failed.due(now) {
+		b.p.log.Warn("writing the status file failed", "reason", err)
+	}
+}

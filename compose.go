@@ -1,0 +1,130 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/joho/godotenv"
+
+	"infuse/creds"
+	"infuse/fetch"
+	"infuse/fetch/secret"
+	"infuse/runner/environ"
+)
+
+// layers reads what composing needs beside the secrets: dotenv files, --set and
+// the lists of names. It is done before any request, and again when a watched
+// file changes.
+func (f *environmentFlags) layers(p *program) (environ.Config, error) {
+	config := environ.Config{
+		Parent:          p.environ,
+		Credentials:     creds.EnvironmentNames(),
+		PassCredentials: f.PassCredentials,
+		Pristine:        f.Pristine,
+		Inherit:         f.Inherit,
+		PreserveAll:     f.PreserveEnv.On && f.PreserveEnv.Value == "",
+		Preserve:        f.PreserveEnv.list(),
+		Only:            f.Only,
+		Exclude:         f.Exclude,
+		Prefix:          f.Prefix,
+		OnConflict:      f.OnConflict,
+		AllowNames:      f.AllowName,
+		Require:         slices.Clone(f.Require),
+	}
+	for _, file := range f.EnvFile {
+		vars, err := readEnvFile(file)
+		if err != nil {
+			return config, fmt.Errorf("--env-file: %w", err)
+		}
+		config.EnvFiles = append(config.EnvFiles, environ.EnvFile{Path: file, Vars: vars})
+	}
+	for _, pair := range f.Set {
+		name, value, ok := strings.Cut(pair, "=")
+		if !ok {
+			return config, usage("run", errors.New("--set wants NAME=VALUE")) // not quoted: it may be a value
+		}
+		config.Set = append(config.Set, environ.Var{Name: name, Value: secret.New(value)})
+	}
+	for _, pair := range f.Rename {
+		from, to, ok := strings.Cut(pair, "=")
+		if !ok || from == "" || to == "" {
+			return config, usage("run", fmt.Errorf("--rename wants SECRET=NAME, not %q", pair))
+		}
+		if config.Rename == nil {
+			config.Rename = map[string]string{}
+		}
+		config.Rename[from] = to
+	}
+	for _, file := range f.RequireFrom {
+		vars, err := readEnvFile(file)
+		if err != nil {
+			return config, fmt.Errorf("--require-from: %w", err)
+		}
+		for _, v := range vars {
+			config.Require = append(config.Require, v.Name)
+		}
+	}
+	return config, nil
+}
+
+// readEnvFile reads a dotenv file with godotenv's rules. Its error names the
+// file, and never quotes what is in it.
+func readEnvFile(file string) ([]environ.Var, error) {
+	body, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("reading %w", err)
+	}
+	parsed, err := godotenv.UnmarshalBytes(body)
+	if err != nil {
+		return nil, hinted(fmt.Errorf("reading %s: not a dotenv file", file), "write each line as NAME=value or NAME='value'")
+	}
+	vars := make([]environ.Var, 0, len(parsed))
+	for name, value := range parsed {
+		vars = append(vars, environ.Var{Name: name, Value: secret.New(value)})
+	}
+	slices.SortFunc(vars, func(a, b environ.Var) int { return strings.Compare(a.Name, b.Name) })
+	return vars, nil
+}
+
+// composeSnapshot adds the secrets and composes.
+func composeSnapshot(config environ.Config, snapshot *fetch.Snapshot) (*environ.Plan, error) {
+	config.Secrets = make([]environ.Secret, len(snapshot.Secrets))
+	for i := range snapshot.Secrets {
+		config.Secrets[i] = toEnviron(&snapshot.Secrets[i])
+	}
+	plan, err := environ.Compose(config)
+	return plan, composeHint(err)
+}
+
+// composeHint adds the next step to what composition refuses.
+func composeHint(err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := errors.AsType[*environ.MissingError](err); ok {
+		return hinted(err, "set them on the server, or in --env-file or --set")
+	}
+	return err
+}
+
+// toEnviron is a secret as composition takes it.
+func toEnviron(s *fetch.Secret) environ.Secret {
+	e := environ.Secret{Name: s.Key, Value: s.Value, Source: s.Origin.Environment + ":" + s.Origin.Path, Kind: kindOfOrigin(s.Origin), Unresolved: s.Unresolved}
+	for _, shadow := range s.Shadowed {
+		e.Shadowed = append(e.Shadowed, environ.Shadow{Source: shadow.Environment + ":" + shadow.Path, Kind: kindOfOrigin(shadow)})
+	}
+	return e
+}
+
+func kindOfOrigin(o fetch.Origin) string {
+	switch {
+	case o.Personal:
+		return "personal"
+	case o.Import:
+		return "import"
+	}
+	return "shared"
+}

@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"infuse/creds"
+	"infuse/fetch"
+	"infuse/fetch/api"
+	"infuse/fetch/secret"
+)
+
+// connection is where secrets come from: a source and, behind it, a server and
+// who asks it.
+type connection struct {
+	source     fetch.Source
+	server     *api.Client // nil for a file: URL
+	chain      *creds.Chain
+	credential creds.Credential
+	answers    []creds.Answer
+	session    *creds.Session
+	dir        string // of a file: URL
+}
+
+// methodServiceToken is how creds names service tokens.
+const methodServiceToken = "service-token"
+
+// connect names the server and the credential, and builds the source. It sends
+// no request to the server: the first is the login.
+func (p *program) connect(ctx context.Context, f *readFlags, scope fetch.Scope) (*connection, error) {
+	if dir, ok := strings.CutPrefix(f.URL, "file:"); ok {
+		return p.connectDir(dir)
+	}
+	c := &connection{chain: p.chain(f)}
+	var err error
+	if c.credential, c.answers, err = c.chain.Explain(ctx); err != nil {
+		return c, err
+	}
+	for _, warning := range c.credential.Warnings {
+		p.log.Warn(warning)
+	}
+	base, err := p.serverURL(f, c.credential)
+	if err != nil {
+		return c, err
+	}
+	client, err := p.httpClient(f, base)
+	if err != nil {
+		return c, err
+	}
+	c.server = client
+	c.session = creds.NewSession(client, c.credential)
+	source := &fetch.HTTPSource{API: client, Tokens: c.session, ServiceToken: c.credential.Method == methodServiceToken}
+	if !source.ServiceToken { // its project and environment may come from the token
+		if _, err := scope.Normalize(); err != nil {
+			return c, fetchHint(ctx, err)
+		}
+	}
+	c.source = source
+	return c, nil
+}
+
+// connectDir is the embedded source: no credential, no project, no network.
+func (p *program) connectDir(dir string) (*connection, error) {
+	dir = strings.TrimPrefix(dir, "//") // file:///abs and file:rel both name a directory
+	source, err := fetch.OpenDir(dir)
+	if err != nil {
+		return nil, hinted(err, "file:DIR is a directory with files such as DIR/dev.env")
+	}
+	return &connection{source: source, dir: dir}, nil
+}
+
+// chain is the standard chain over what this process was given.
+func (p *program) chain(f *readFlags) *creds.Chain {
+	if f.Token != "" {
+		p.log.Warn("--token on the command line can be read by every user of this machine; prefer --token-file or INFISICAL_TOKEN")
+	}
+	if f.ClientSecret != "" {
+		p.log.Warn("--client-secret on the command line can be read by every user of this machine; prefer --client-secret-file or INFISICAL_CLIENT_SECRET")
+	}
+	return creds.Default(creds.Config{
+		CredentialProcess: f.CredentialProcess,
+		Token:             optionalSecret(f.Token),
+		TokenFile:         f.TokenFile,
+		ClientID:          f.ClientID,
+		ClientSecret:      optionalSecret(f.ClientSecret),
+		ClientSecretFile:  f.ClientSecretFile,
+		AuthMethod:        p.chosenMethod(f),
+		ClientCertificate: f.ClientCert != "",
+		Environ:           p.environ,
+		Home:              homeDir(p.getenv),
+		Stdin:             p.stdin,
+		Stderr:            p.stderr,
+		Now:               p.now,
+	})
+}
+
+// chosenMethod is --auth-method. INFISICAL_AUTH_METHOD is not passed on here:
+// creds reads it itself, since it chooses among the workload identities without
+// skipping the credentials in the environment.
+func (p *program) chosenMethod(f *readFlags) string {
+	if p.settings.layer("auth-method") == fromInfisical {
+		return ""
+	}
+	return f.AuthMethod
+}
+
+func optionalSecret(s string) secret.Value {
+	if s == "" {
+		return secret.Value{}
+	}
+	return secret.New(s)
+}
+
+// serverURL decides which server is asked. An address that was named stands
+// above the one of .infisical.json, which has to be trusted first.
+func (p *program) serverURL(f *readFlags, credential creds.Credential) (*url.URL, error) {
+	named := f.URL
+	if named == "" && p.project != nil {
+		if credential.URL != "" {
+			named = p.project.Domain // only compared with the credential's own server
+		} else {
+			domain, err := projectDomain(p.project, f.TrustProjectDomain, p.getenv)
+			if err != nil {
+				return nil, err
+			}
+			named = domain
+		}
+	}
+	chosen, err := creds.ServerURL(named, credential)
+	if err != nil {
+		return nil, err
+	}
+	if chosen == "" {
+		chosen = api.DefaultBase
+	}
+	base, err := api.ParseBase(chosen)
+	if err != nil {
+		return nil, hinted(err, "--url, INFISICAL_URL or domain in "+projectFileName+" names it; file:DIR reads a directory instead")
+	}
+	if api.Insecure(base) {
+		p.log.Warn("the server is asked over http: credentials and secrets cross the network readable", "host", base.Host)
+	}
+	return base, nil
+}
+
+// httpClient is the one transport of this process.
+func (p *program) httpClient(f *readFlags, base *url.URL) (*api.Client, error) {
+	headers, err := api.ParseHeaders(p.getenv("INFISICAL_CUSTOM_HEADERS"))
+	if err != nil {
+		return nil, fmt.Errorf("INFISICAL_CUSTOM_HEADERS: %w", err)
+	}
+	config := api.TransportConfig{
+		UserAgent:          "infuse/" + version,
+		Headers:            headers,
+		ClientCertFile:     f.ClientCert,
+		ClientKeyFile:      f.ClientKey,
+		InsecureSkipVerify: f.InsecureSkipVerify,
+		Retries:            f.Retries,
+		Notify:             p.sayWait,
+	}
+	switch { // 0 of the flag is none, of the transport as many as fit
+	case f.Retries < 0:
+		config.Retries = 0
+	case f.Retries == 0:
+		config.Retries = -1
+	}
+	if f.CACert != "" {
+		config.CACertFiles = []string{f.CACert}
+	}
+	if slices.Contains([]string{"false", "0", "no"}, strings.ToLower(p.getenv("INFISICAL_VERIFY_SSL"))) {
+		config.InsecureSkipVerify = true
+	}
+	if config.InsecureSkipVerify {
+		p.log.Warn("the server's certificate is not verified: whoever sits between can read your credentials and secrets")
+	}
+	client, err := api.NewHTTPClient(config)
+	if err != nil {
+		return nil, err
+	}
+	return &api.Client{Base: base, HTTP: client}, nil
+}
+
+// sayWait tells, on a terminal, what a wait of more than a second is for.
+func (p *program) sayWait(w api.Wait) {
+	if w.Delay >= time.Second && isTerminal(p.stderr) {
+		p.log.Warn(fmt.Sprintf("%s; trying again in %s", w.Reason, w.Delay.Round(100*time.Millisecond)))
+		return
+	}
+	p.log.Info("trying again", "reason", w.Reason, "delay", w.Delay)
+}
+
+// files are what to watch: credential and token files.
+func (c *connection) files() []string {
+	files := slices.Clone(c.credential.Files)
+	for i := range files {
+		if abs, err := filepath.Abs(files[i]); err == nil {
+			files[i] = abs
+		}
+	}
+	return files
+}

@@ -1,0 +1,249 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"time"
+
+	"github.com/kballard/go-shellquote"
+
+	"infuse/fetch"
+	"infuse/runner"
+	"infuse/runner/environ"
+	"infuse/runner/envfile"
+	"infuse/watch"
+)
+
+// exportCommand is `infuse export`.
+type exportCommand struct {
+	readFlags
+	environmentFlags
+	Format        string   `short:"f" placeholder:"FORMAT" help:"${formats} (default: dotenv)." group:"File"`
+	Output        string   `short:"o" aliases:"output-file" placeholder:"FILE" help:"Where to write; - is stdout (default)." group:"File"`
+	FileMode      string   `default:"0600" placeholder:"0600" help:"Mode of a new file; an existing one keeps its own." group:"File"`
+	Template      string   `placeholder:"FILE" help:"Go text/template over the secrets." group:"File"`
+	SecretName    string   `placeholder:"NAME" help:"metadata.name of k8s-secret (default: the file's name, else infuse)." group:"File"`
+	Namespace     string   `placeholder:"NAME" help:"metadata.namespace of k8s-secret." group:"File"`
+	Watch         bool     `noenv:"" negatable:"" help:"Rewrite FILE when the secrets change." group:"Watching"`
+	WatchInterval duration `default:"60s" placeholder:"60s" help:"Between two checks; at least 5s, jittered." group:"Watching"`
+	Exec          string   `placeholder:"COMMAND" help:"Run after FILE was rewritten; split without a shell." group:"Watching"`
+}
+
+func (*exportCommand) Help() string {
+	return `A value that the format cannot carry is refused by name, with the formats that can, and nothing is written.
+
+Examples:
+  infuse export -e dev -o .env
+  infuse export --format json | jq -r .DATABASE_URL
+  infuse export --format systemd -o /run/app.env --watch --exec 'systemctl try-restart app'
+  infuse export --template config.tmpl -o config.yaml`
+}
+
+func (c *exportCommand) run(ctx context.Context, p *program) error {
+	target, err := c.target()
+	if err != nil {
+		return err
+	}
+	helper, err := c.helper(p)
+	if err != nil {
+		return err
+	}
+	if _, err := c.config(p); err != nil {
+		return err
+	}
+	start, cancel := context.WithTimeout(ctx, time.Duration(c.Timeout))
+	defer cancel()
+	read, err := p.read(start, &c.readFlags)
+	if err != nil {
+		return err
+	}
+	config, err := c.config(p)
+	if err != nil {
+		return err
+	}
+	plan, err := composeSnapshot(config, read.snapshot)
+	if err != nil {
+		return err
+	}
+	p.warn(read.snapshot.Warnings, plan.Warnings)
+	w := &exporter{c: c, p: p, read: read, target: target}
+	if _, err := w.write(start, plan); err != nil {
+		return err
+	}
+	if !c.Watch {
+		return nil
+	}
+	return w.watch(ctx, plan, helper)
+}
+
+// target checks what the flags say about the file before anything is fetched.
+func (c *exportCommand) target() (envfile.SaveConfig, error) {
+	mode, err := strconv.ParseUint(c.FileMode, 8, 12)
+	target := envfile.SaveConfig{Path: c.Output, Mode: os.FileMode(mode)}
+	switch {
+	case err != nil || mode > 0o777:
+		return target, usage("export", fmt.Errorf("--file-mode: %q is not an octal mode such as 0600", c.FileMode))
+	case c.Template != "" && c.Format != "" && c.Format != "template":
+		return target, usage("export", errors.New("--template and --format are two formats: keep one"))
+	case c.Format == "template" && c.Template == "":
+		return target, usage("export", errors.New("--format template wants --template FILE"))
+	case c.Watch && (c.Output == "" || c.Output == "-"):
+		return target, usage("export", errors.New("--watch rewrites a file: name it with -o FILE"))
+	case c.Watch && time.Duration(c.WatchInterval) < watch.MinimumInterval:
+		return target, usage("export", fmt.Errorf("--watch-interval: at least %s", watch.MinimumInterval))
+	case c.Exec != "" && !c.Watch:
+		return target, usage("export", errors.New("--exec runs after a change: it needs --watch"))
+	}
+	if c.Template != "" {
+		return target, nil
+	}
+	if c.Format == "" {
+		c.Format = "dotenv"
+	}
+	if _, ok := envfile.Lookup(c.Format); !ok {
+		return target, usage("export", fmt.Errorf("unknown format %q; there is %s", c.Format, formatNames()))
+	}
+	return target, nil
+}
+
+// formatNames lists the formats, for help and errors.
+func formatNames() string {
+	names := ""
+	for _, format := range envfile.Formats() {
+		if names != "" {
+			names += ", "
+		}
+		names += format.Name
+	}
+	return names
+}
+
+// helper finds the command of --exec before anything is fetched.
+func (c *exportCommand) helper(p *program) ([]string, error) {
+	if c.Exec == "" {
+		return nil, nil
+	}
+	argv, err := shellquote.Split(c.Exec)
+	if err != nil || len(argv) == 0 {
+		return nil, usage("export", errors.New("--exec wants a command, quoted as in a shell; no shell runs it"))
+	}
+	path, err := runner.LookupIn(argv[0], p.environ)
+	if err != nil {
+		return nil, usage("export", fmt.Errorf("--exec: %w", err))
+	}
+	return append([]string{path}, argv[1:]...), nil
+}
+
+// config is what is exported: secrets, dotenv files and --set; not the parent's
+// environment.
+func (c *exportCommand) config(p *program) (environ.Config, error) {
+	config, err := c.layers(p)
+	config.Export, config.Parent = true, nil
+	return config, err
+}
+
+// exporter writes a plan to the target.
+type exporter struct {
+	c      *exportCommand
+	p      *program
+	read   *reading
+	target envfile.SaveConfig
+}
+
+// write encodes the whole file before it touches anything.
+func (w *exporter) write(ctx context.Context, plan *environ.Plan) (changed bool, err error) {
+	body, err := w.encode(ctx, plan)
+	if err != nil {
+		return false, err
+	}
+	if w.c.Format == "github-actions" {
+		// The runner reads ::add-mask:: lines from the step's output, and hides
+		// the values from then on.
+		if _, err := w.p.stdout.Write(envfile.Masks(plan.Vars())); err != nil {
+			return false, err
+		}
+		if w.c.Output == "" {
+			w.target.Path = w.p.getenv("GITHUB_ENV")
+		}
+	}
+	if w.target.Path == "" || w.target.Path == "-" {
+		_, err := w.p.stdout.Write(body)
+		return true, err
+	}
+	if w.c.Format == "github-actions" {
+		return true, appendFile(w.target.Path, body)
+	}
+	return envfile.Save(w.target, body)
+}
+
+func (w *exporter) encode(ctx context.Context, plan *environ.Plan) ([]byte, error) {
+	if w.c.Template == "" {
+		return envfile.Encode(w.c.Format, w.document(plan))
+	}
+	text, err := os.ReadFile(w.c.Template)
+	if err != nil {
+		return nil, fmt.Errorf("reading the template: %w", err)
+	}
+	return envfile.ExecuteTemplate(ctx, string(text), plan.Vars(), &templateSource{read: w.read})
+}
+
+// appendFile adds to $GITHUB_ENV, which belongs to the runner and is shared by
+// the steps of a job.
+func appendFile(name string, body []byte) error {
+	file, err := os.OpenFile(name, os.O_APPEND|os.O_WRONLY|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("writing: %w", err)
+	}
+	_, err = file.Write(body)
+	if closed := file.Close(); err == nil {
+		err = closed
+	}
+	return err
+}
+
+// watch rewrites the file when the secrets change, until a signal ends it.
+func (w *exporter) watch(ctx context.Context, plan *environ.Plan, helper []string) error {
+	files := append(append([]string{}, w.c.EnvFile...), w.c.RequireFrom...)
+	if w.c.Template != "" {
+		files = append(files, w.c.Template)
+	}
+	loop := &watchLoop{
+		p: w.p, read: w.read, flags: &w.c.readFlags,
+		layers: func() (environ.Config, error) { return w.c.config(w.p) },
+		files:  files, interval: time.Duration(w.c.WatchInterval), timeout: time.Duration(w.c.Timeout),
+		delivered: plan,
+		act: func(ctx context.Context, plan *environ.Plan, text string) error {
+			changed, err := w.write(ctx, plan)
+			if err != nil || !changed {
+				return err
+			}
+			w.p.log.Warn(text, "file", w.target.Path)
+			return w.runHelper(ctx, helper)
+		},
+		observe: func(*fetch.Snapshot, error) {},
+	}
+	loop.run(ctx)
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return nil
+}
+
+// runHelper runs the command of --exec and waits for it. Its failure is said;
+// the file is written all the same.
+func (w *exporter) runHelper(ctx context.Context, argv []string) error {
+	if len(argv) == 0 {
+		return nil
+	}
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Env = w.p.environ
+	cmd.Stdout, cmd.Stderr = w.p.stdout, w.p.stderr
+	if err := cmd.Run(); err != nil {
+		w.p.log.Warn("--exec failed", "command", argv[0], "reason", err)
+	}
+	return nil
+}

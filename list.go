@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"infuse/runner/environ"
+)
+
+// readFlags are what every command has that reads a scope.
+type readFlags struct {
+	scopeFlags
+	credentialFlags
+	serverFlags
+	copyFlags
+	messageFlags
+}
+
+func (f *readFlags) scope() *scopeFlags      { return &f.scopeFlags }
+func (f *readFlags) messages() *messageFlags { return &f.messageFlags }
+
+// listCommand is `infuse list`: names and where they come from, never a value.
+type listCommand struct {
+	readFlags
+	environmentFlags
+	Format string `enum:"text,json" default:"text" placeholder:"text|json" help:"text or json."`
+}
+
+func (c *listCommand) run(ctx context.Context, p *program) error {
+	config, err := c.layers(p)
+	if err != nil {
+		return err
+	}
+	config.Require = nil
+	config.Limits = environ.Limits{Pointer: 8} // a list is never too long
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(c.Timeout))
+	defer cancel()
+	read, err := p.read(ctx, &c.readFlags, namesOnly)
+	if err != nil {
+		return err
+	}
+	plan, err := composeSnapshot(config, read.snapshot)
+	if err != nil {
+		return err
+	}
+	p.warn(read.snapshot.Warnings, plan.Warnings)
+	return showPlan(p.stdout, c.Format, plan)
+}
+
+// showPlan prints a plan for --dry-run and list.
+func showPlan(w io.Writer, format string, plan *environ.Plan) error {
+	if format != "json" {
+		return plan.WriteText(w, environ.TableConfig{})
+	}
+	body, err := json.MarshalIndent(plan, "", "  ")
+	if err != nil {
+		return fmt.Errorf("writing the plan: %w", err)
+	}
+	_, err = fmt.Fprintf(w, "%s\n", body)
+	return err
+}

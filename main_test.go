@@ -1,0 +1,51 @@
+//go:build unix
+
+package main
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden parts of the scripts")
+
+// TestMain makes the test binary double as the programs that scripts run:
+// infuse itself, and small children.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"infuse": main,
+		"child":  childMain,
+	})
+}
+
+// TestScript drives the real binary end to end: one script a promise, in
+// testdata/script. The development server runs in the test process; the
+// commands that scripts have beside testscript's own are in script_test.go.
+func TestScript(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("testdata", "script"),
+		Cmds:                scriptCommands(),
+		Setup:               setupScript,
+		Condition:           installed,
+		UpdateScripts:       *update,
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+	})
+}
+
+// require skips a test for want of a program, by name; with
+// INFUSE_TEST_REQUIRE=1 (CI, which installs them) it fails instead.
+func require(t testing.TB, program string) {
+	t.Helper()
+	if lookProgram(program) {
+		return
+	}
+	if os.Getenv("INFUSE_TEST_REQUIRE") == "1" {
+		t.Fatalf("%s is not installed, and INFUSE_TEST_REQUIRE=1 forbids to skip", program)
+	}
+	t.Skipf("skipped: %s is not installed", program)
+}

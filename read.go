@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"infuse/fetch"
+	"infuse/fetch/api"
+)
+
+// reading is a scope that was read, with all that is needed to read it again.
+type reading struct {
+	*connection
+	scope    fetch.Scope
+	snapshot *fetch.Snapshot
+}
+
+// namesOnly is for commands that print no value: hidden ones are listed then.
+func namesOnly(s *fetch.Scope) { s.NamesOnly = true }
+
+// read resolves the scope, connects and fetches once.
+func (p *program) read(ctx context.Context, f *readFlags, adjust ...func(*fetch.Scope)) (*reading, error) {
+	scope, err := scopeOf(&f.scopeFlags, p.settings, p.project, p.getenv)
+	if err != nil {
+		return nil, err
+	}
+	for _, change := range adjust {
+		change(&scope)
+	}
+	connection, err := p.connect(ctx, f, scope)
+	if err != nil {
+		return nil, err
+	}
+	r := &reading{connection: connection, scope: scope}
+	r.snapshot, err = connection.source.Fetch(ctx, scope)
+	return r, fetchHint(ctx, err)
+}
+
+// fetchHint adds the next step to what a server answered. A signal that ended
+// the fetch counts more than how the fetch ended.
+func fetchHint(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.DeadlineExceeded) {
+		return cause
+	}
+	if missing, ok := errors.AsType[*fetch.ScopeError](err); ok && missing.Hint != "" {
+		return hinted(err, missing.Hint)
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return hinted(err, "--timeout gives it longer")
+	}
+	if answer, ok := errors.AsType[*api.Error](err); ok {
+		switch {
+		case answer.NoRoute:
+			return hinted(err, "is this an Infisical server? --url names it")
+		case answer.Status == 403 && !answer.TokenRejected():
+			return hinted(err, "the identity needs read access to this project, environment and path")
+		}
+	}
+	return err
+}
+
+// warn prints warnings of the layers below.
+func (p *program) warn(lists ...[]string) {
+	for _, list := range lists {
+		for _, warning := range list {
+			p.log.Warn(warning)
+		}
+	}
+}

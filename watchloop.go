@@ -1,0 +1,287 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"infuse/fetch"
+	"infuse/runner/environ"
+	"infuse/watch"
+)
+
+// watchLoop looks whenever the watcher says so, lets Confirm judge what it saw,
+// and hands agreed changes on. A look that fails changes nothing: the running
+// child stays.
+type watchLoop struct {
+	p           *program
+	read        *reading
+	flags       *readFlags
+	layers      func() (environ.Config, error) // reads the dotenv files again
+	files       []string                       // that layers reads
+	interval    time.Duration
+	timeout     time.Duration
+	delivered   *environ.Plan // the one the program was given last
+	act         func(context.Context, *environ.Plan, string) error
+	observe     func(*fetch.Snapshot, error)
+	complaint   complaint
+	fileProblem string // what was said about an unparsable file
+}
+
+// run ends with ctx, and returns when everything it started has ended.
+func (l *watchLoop) run(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if source, ok := l.read.source.(*fetch.HTTPSource); ok {
+		source.Conditional = true
+	}
+	w := watch.Start(ctx, l.watchConfig())
+	defer w.Wait()
+	defer cancel()
+	confirm := watch.NewConfirm(l.interval, l.look(l.delivered, l.read.snapshot, watch.Event{}))
+	for event := range w.C {
+		snapshot, plan, err := l.takeLook(ctx, event)
+		w.Report(err)
+		if ctx.Err() != nil {
+			return
+		}
+		l.said(err)
+		l.observe(snapshot, err)
+		if err != nil {
+			continue
+		}
+		decision := confirm.Look(l.look(plan, snapshot, event))
+		switch decision.Do {
+		case watch.LookAgain:
+			w.LookAgain(decision.After)
+		case watch.Refuse:
+			if decision.Shout {
+				l.p.log.Error("the new secrets are not acted upon: " + decision.Reason)
+			}
+		case watch.Act:
+			agreed := withVars(plan, l.delivered, decision.Vars)
+			if err := l.act(ctx, agreed, changeText(decision)); err != nil && ctx.Err() == nil {
+				l.p.log.Error("the new secrets could not be delivered", "reason", err)
+			}
+			l.delivered = agreed
+		}
+		if decision.Recovered {
+			l.p.log.Warn("the secrets are acceptable again")
+		}
+	}
+}
+
+func (l *watchLoop) watchConfig() watch.Config {
+	config := watch.Config{Interval: l.interval, Files: slices.Clone(l.files), Log: l.p.log}
+	config.Files = append(config.Files, l.read.files()...)
+	if l.p.project != nil {
+		config.Files = append(config.Files, l.p.project.File)
+	}
+	if l.read.server == nil {
+		config.Trees = []string{l.read.dir}
+		return config
+	}
+	config.Events = &watch.Events{
+		Client: l.read.server, Tokens: l.read.session,
+		ProjectID: l.read.scope.ProjectID, Environment: l.read.scope.Environment,
+		Paths: l.read.scope.Paths, Recursive: l.read.scope.Recursive,
+	}
+	if l.read.scope.ProjectID == "" || l.read.credential.Method == methodServiceToken {
+		config.Events = nil // events go by project id, and are not for service tokens
+	}
+	return config
+}
+
+// takeLook fetches and composes once.
+func (l *watchLoop) takeLook(ctx context.Context, event watch.Event) (*fetch.Snapshot, *environ.Plan, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.timeout)
+	defer cancel()
+	if l.p.project != nil && slices.Contains(event.Files, l.p.project.File) {
+		l.rescope()
+	}
+	for _, file := range event.Files {
+		if slices.Contains(l.read.files(), file) {
+			l.read.session.Forget() // a credential file changed: log in with what it holds now
+		}
+	}
+	if event.Fresh {
+		ctx = fetch.Fresh(ctx)
+	}
+	snapshot, err := l.read.source.Fetch(ctx, l.read.scope)
+	if err != nil {
+		return nil, nil, fetchHint(ctx, err)
+	}
+	config, err := l.layers()
+	if err != nil {
+		return nil, nil, &layerError{err}
+	}
+	config.Require = nil // judged by Confirm, from the plan
+	plan, err := composeSnapshot(config, snapshot)
+	if err != nil {
+		return nil, nil, err
+	}
+	return snapshot, plan, nil
+}
+
+// rescope reads .infisical.json again. One that cannot be read leaves the
+// scope as it is.
+func (l *watchLoop) rescope() {
+	project, err := findProject(filepath.Dir(l.p.project.File), true)
+	if err != nil || project == nil {
+		l.p.log.Warn("keeping the old settings", "file", l.p.project.File, "reason", err)
+		return
+	}
+	scope, err := scopeOf(&l.flags.scopeFlags, l.p.settings, project, l.p.getenv)
+	if err != nil {
+		l.p.log.Warn("keeping the old settings", "file", project.File, "reason", err)
+		return
+	}
+	l.p.project, l.read.scope = project, scope
+}
+
+// layerError is a local file that cannot be read: named once, not a failed check.
+type layerError struct{ err error }
+
+func (e *layerError) Error() string { return e.err.Error() }
+func (e *layerError) Unwrap() error { return e.err }
+
+// said complains about a failed check: at once, then at growing intervals, and
+// once when it works again.
+func (l *watchLoop) said(err error) {
+	if local, ok := errors.AsType[*layerError](err); ok {
+		if text := local.Error(); text != l.fileProblem {
+			l.fileProblem = text
+			l.p.log.Warn("the running program stays as it is: " + text)
+		}
+		return
+	}
+	l.fileProblem = ""
+	if err == nil {
+		if l.complaint.over() {
+			l.p.log.Warn("checking for changes works again")
+		}
+		return
+	}
+	if l.complaint.due(l.p.now()) {
+		l.p.log.Warn("checking for changes failed, the running program stays as it is", "reason", err)
+		return
+	}
+	l.p.log.Debug("checking for changes failed", "reason", err)
+}
+
+// complaint spaces repeated complaints about one thing: at once, after one
+// minute, two, four, up to an hour.
+type complaint struct {
+	next time.Time
+	gap  time.Duration
+}
+
+func (c *complaint) due(now time.Time) bool {
+	if now.Before(c.next) {
+		return false
+	}
+	c.gap = min(max(2*c.gap, time.Minute), time.Hour)
+	c.next = now.Add(c.gap)
+	return true
+}
+
+// over ends the complaining and reports whether there was any.
+func (c *complaint) over() bool {
+	complained := !c.next.IsZero()
+	*c = complaint{}
+	return complained
+}
+
+// look is what Confirm compares: everything that would be delivered, by name.
+// Files are named apart from variables.
+func (l *watchLoop) look(plan *environ.Plan, snapshot *fetch.Snapshot, event watch.Event) watch.Look {
+	vars := make(map[string]watch.Var, len(plan.Entries)+len(plan.Files))
+	for i := range plan.Entries {
+		if e := &plan.Entries[i]; e.PathOf == "" {
+			vars[e.Name] = watch.Var{Value: e.Value, Unresolved: e.Unresolved}
+		}
+	}
+	for i := range plan.Files {
+		e := &plan.Files[i]
+		vars[fileKey+e.Name] = watch.Var{Value: e.Value, Unresolved: e.Unresolved}
+	}
+	return watch.Look{
+		Vars: vars, Event: event,
+		Local:   l.read.server == nil,
+		Empty:   len(snapshot.Secrets) == 0,
+		Missing: missingNames(plan, l.required()),
+	}
+}
+
+// fileKey marks the names of files in a Look: no variable has a NUL in its name.
+const fileKey = "file\x00"
+
+func (l *watchLoop) required() []string {
+	config, err := l.layers()
+	if err != nil {
+		return nil
+	}
+	return config.Require
+}
+
+func missingNames(plan *environ.Plan, required []string) []string {
+	var missing []string
+	for _, name := range required {
+		if entry, ok := plan.Lookup(name); !ok || entry.Value.Empty() && entry.PathOf == "" {
+			missing = append(missing, name)
+		}
+	}
+	slices.Sort(missing)
+	return slices.Compact(missing)
+}
+
+// withVars is plan with exactly the variables that were agreed on: a name that
+// was held back has the value it had before.
+func withVars(plan, before *environ.Plan, vars map[string]watch.Var) *environ.Plan {
+	agreed := *plan
+	agreed.Entries = pick(plan.Entries, before.Entries, "", vars)
+	agreed.Files = pick(plan.Files, before.Files, fileKey, vars)
+	return &agreed
+}
+
+func pick(now, before []environ.Entry, prefix string, vars map[string]watch.Var) []environ.Entry {
+	var picked []environ.Entry
+	taken := map[string]bool{}
+	for _, entries := range [][]environ.Entry{now, before} {
+		for _, entry := range entries {
+			v, ok := vars[prefix+entry.Name]
+			if taken[entry.Name] || !ok && entry.PathOf == "" {
+				continue
+			}
+			taken[entry.Name] = true
+			if ok {
+				entry.Value, entry.Unresolved, entry.Size = v.Value, v.Unresolved, v.Value.Len()
+			}
+			picked = append(picked, entry)
+		}
+	}
+	slices.SortFunc(picked, func(a, b environ.Entry) int { return strings.Compare(a.Name, b.Name) })
+	return picked
+}
+
+// changeText names what changed: "changed: DB_URL; added: X; removed: Y".
+func changeText(d watch.Decision) string {
+	var parts []string
+	for _, part := range []struct {
+		word  string
+		names []string
+	}{{"changed", d.Changed}, {"added", d.Added}, {"removed", d.Removed}} {
+		if len(part.names) == 0 {
+			continue
+		}
+		names := make([]string, len(part.names))
+		for i, name := range part.names {
+			names[i] = environ.Display(strings.TrimPrefix(name, fileKey))
+		}
+		parts = append(parts, part.word+": "+strings.Join(names, ", "))
+	}
+	return strings.Join(parts, "; ")
+}
