@@ -77,7 +77,8 @@ func (c *runCommand) writeFileDir(plan *environ.Plan) error {
 	if c.FileDir == "" {
 		return nil
 	}
-	if err := (environ.Dir{Path: c.FileDir}).Write(plan.Files); err != nil {
+	dir := &environ.Dir{Path: c.FileDir}
+	if _, err := dir.Write(plan.Files); err != nil {
 		return fmt.Errorf("--file-dir: %w", err)
 	}
 	return nil

@@ -49,6 +49,7 @@ func grammar(p *program, entries []entry, options ...kong.Option) (*kong.Kong, [
 		kong.Exit(func(int) {}), // only main exits; see parse
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 100}),
 		kong.Help(help),
+		kong.Vars{"formats": formatNames()},
 	)
 	for i, e := range entries {
 		built[i] = e.new()
@@ -68,6 +69,13 @@ var errDone = errors.New("done")
 // parse turns the command line into a command with its flags filled in.
 // Layers, high to low: flag, INFUSE_..., INFISICAL_..., .infisical.json.
 func parse(p *program) (command, error) {
+	if len(p.args) == 0 {
+		printShortHelp(p)
+		return nil, errDone
+	}
+	if p.args[0] == "--version" {
+		return new(versionCommand), nil
+	}
 	name, entries := p.chosen()
 	settings := &settings{getenv: p.getenv}
 	for {
@@ -76,7 +84,7 @@ func parse(p *program) (command, error) {
 		if err != nil {
 			return nil, fmt.Errorf("building the grammar: %w", err)
 		}
-		settings.layers = map[string]layer{}
+		settings.layers, settings.flags = map[string]layer{}, map[string]bool{}
 		parsed, err := k.Parse(p.args)
 		if helped {
 			return nil, errDone

@@ -30,6 +30,7 @@ type settings struct {
 	project map[string]any // the key "infuse" of .infisical.json, nil until it is read
 	layers  map[string]layer
 	unused  map[string]bool
+	flags   map[string]bool // every long flag of the chosen command
 }
 
 // neverFromProject are the settings that a checked-in file must not make: they
@@ -46,6 +47,10 @@ func (s *settings) Validate(*kong.Application) error { return nil }
 
 // Resolve implements kong.Resolver. An empty variable is as good as none.
 func (s *settings) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	s.flags[flag.Name] = true
+	for _, alias := range flag.Aliases {
+		s.flags[alias] = true
+	}
 	if flag.Name == "help" {
 		return nil, nil
 	}
@@ -79,6 +84,9 @@ func projectValue(value any) (any, error) {
 	}
 	return nil, errors.New("must be a string, a number, a boolean or a list of strings")
 }
+
+// isFlag reports whether a word is one of our long flags.
+func (s *settings) isFlag(name string) bool { return s.flags[name] }
 
 // note records which flags the command line itself set.
 func (s *settings) note(parsed *kong.Context) {
