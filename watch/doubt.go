@@ -85,7 +85,7 @@ func (c *Confirm) seeHalf(name string, d *doubt, now sighting, same bool) {
 func (c *Confirm) halvesNeeded(name string, d *doubt) int {
 	applied, ok := c.applied[name]
 	if ok && !applied.Unresolved || d.known && d.present {
-		return min(max(agreeHalf, 3*c.streak[name]), agreeHalfMax)
+		return min(max(agreeHalf, 2*c.streak[name]), agreeHalfMax)
 	}
 	return agreeSoft
 }
