@@ -84,24 +84,18 @@ func (s *stream) adopt() {
 // scan moves the state over p and notes what is covered.
 func (s *stream) scan(p []byte) {
 	a, state, before := s.a, s.state, len(s.tail)
-	for i := 0; i < len(p); {
-		from := i - int(a.depth[state])
-		if from >= 0 && a.depth[state] < block {
-			// Every match that is open begins in p and is short: let the filter go on.
-			n := a.filter.find(p[from:])
-			if n < 0 {
-				// Only the last seven bytes can be the beginning of something.
-				i, state = max(from, len(p)-block+1), root
-				for ; i < len(p); i++ {
-					state = a.next(state, p[i])
-				}
-				break
+	for i, sure := 0, 0; i < len(p); {
+		if from := i - int(a.depth[state]); i >= sure && from >= 0 && a.depth[state] < block {
+			// Every match that is under way begins in p and is short: let the
+			// filter go on. What begins before from is over.
+			if n := a.filter.find(p[from:]); n >= 0 {
+				i, sure = max(from, from+n-lead), from+n+block
+			} else {
+				// No block is complete, so only the last bytes can begin something.
+				i, sure = max(from, len(p)-reach+1), len(p)
+				i += a.filter.begin(p[i:])
 			}
-			i, state = from+n, root
-			for range block - 1 {
-				state = a.next(state, p[i])
-				i++
-			}
+			state = root
 		}
 		state = a.next(state, p[i])
 		i++

@@ -145,7 +145,7 @@ func (w *Writer) arm() {
 }
 
 func (w *Writer) stop() {
-	if w.timer != nil && w.timer.Stop() {
+	if !w.armed.IsZero() && w.timer.Stop() {
 		w.pending.Done()
 	}
 	w.armed = time.Time{}
