@@ -70,11 +70,10 @@ func (b *board) observe(e runner.Event) {
 	switch e.Kind {
 	case runner.EventStarted:
 		b.status.State, b.status.PID, b.status.Restarts = "running", e.PID, e.Restarts
-		_ = b.notifier.Ready()
-		_ = b.notifier.Status(fmt.Sprintf("running, %d secrets, %d restarts", len(b.status.Names), e.Restarts))
+		_ = b.notifier.Ready(fmt.Sprintf("running with %d secrets, %d restarts", len(b.status.Names), e.Restarts))
 	case runner.EventStopping:
 		b.status.State = "restarting"
-		_ = b.notifier.Reloading()
+		_ = b.notifier.Reloading("restarting: " + e.Reason)
 	case runner.EventRolledBack:
 		b.status.RolledBack = true
 	case runner.EventExiting:

@@ -149,10 +149,16 @@ func isInteractiveShell(argv []string) bool {
 
 // notifier speaks to systemd (sd_notify(3)), unless COMMAND is to do that itself.
 func (c *runCommand) notifier(p *program) *runner.Notifier {
-	if c.NotifySocket {
+	socket := p.getenv("NOTIFY_SOCKET")
+	if c.NotifySocket || socket == "" {
 		return nil
 	}
-	return runner.NewNotifier(p.getenv("NOTIFY_SOCKET"))
+	notifier, err := runner.NewNotifier(socket)
+	if err != nil {
+		p.log.Warn("systemd will not hear of us", "reason", err)
+		return nil
+	}
+	return notifier
 }
 
 // hand gives a new plan to the runner.
