@@ -177,11 +177,16 @@ func tlsReason(u *url.URL, err error) string {
 	if errors.Is(err, http.ErrSchemeMismatch) {
 		return "TLS: the server does not speak TLS on this port: is it http://?"
 	}
-	if e, ok := errors.AsType[tls.AlertError](err); ok {
-		return "TLS: the server refused: " + clean(e.Error(), messageLimit) + " (does it want a client certificate?)"
+	text := err.Error()
+	if alert, ok := strings.CutPrefix(text, "remote error: tls: "); ok {
+		reason := "TLS: the server refused: " + clean(alert, messageLimit)
+		if strings.Contains(alert, "certificate") {
+			reason += " (does it want a client certificate?)"
+		}
+		return reason
 	}
-	if text := err.Error(); strings.HasPrefix(text, "tls: ") || strings.HasPrefix(text, "remote error: tls: ") {
-		return "TLS: " + clean(strings.TrimPrefix(text, "tls: "), messageLimit)
+	if local, ok := strings.CutPrefix(text, "tls: "); ok {
+		return "TLS: " + clean(local, messageLimit)
 	}
 	return ""
 }

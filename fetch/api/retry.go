@@ -244,9 +244,6 @@ func transient(req *http.Request, err error, n int) bool {
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		return false
 	}
-	if _, ok := errors.AsType[tls.AlertError](err); ok {
-		return false
-	}
 	if _, ok := errors.AsType[*tlsSetupError](err); ok {
 		return false
 	}
