@@ -46,7 +46,6 @@ func grammar(p *program, entries []entry, options ...kong.Option) (*kong.Kong, [
 		kong.Name("infuse"),
 		kong.Description(description),
 		kong.Writers(p.stdout, p.stderr),
-		kong.Exit(func(int) {}), // only main exits; see parse
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 100}),
 		kong.Help(help),
 		kong.Vars{"formats": formatNames()},
