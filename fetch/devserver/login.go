@@ -201,7 +201,7 @@ func (s *Server) serviceToken(c *call) (any, error) {
 		CreatedAt: timestamp(t.CreatedAt), UpdatedAt: timestamp(t.CreatedAt), CreatedBy: t.CreatedBy, ProjectID: t.ProjectID, Workspace: t.ProjectID,
 		User: user{
 			AuthMethods: []string{"email"}, ID: u.ID, CreatedAt: timestamp(u.CreatedAt), UpdatedAt: timestamp(u.CreatedAt),
-			Devices: []device{}, Email: u.Email, FirstName: u.FirstName, UnderID: u.ID,
+			Devices: []device{{IP: "127.0.0.1", UserAgent: "devserver"}}, Email: u.Email, FirstName: u.FirstName, UnderID: u.ID,
 		},
 		UnderID: t.ID,
 	}, nil

@@ -240,3 +240,11 @@ func slugify(name string) string {
 	}
 	return or(strings.TrimSuffix(b.String(), "-"), "project")
 }
+
+// Project finds a project by its id.
+func (s *Server) Project(id string) (*Project, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.project(id)
+	return p, p != nil
+}

@@ -98,3 +98,11 @@ func clientAddress(r *http.Request) string {
 	}
 	return host
 }
+
+// SetLimits turns the rate limits on, or with nil off, and forgets what was counted.
+func (s *Server) SetLimits(l *Limits) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cfg.Limits = l
+	clear(s.windows)
+}

@@ -74,11 +74,14 @@ func (s *Server) row(p *Project, env string, sec *secret) row {
 	return r
 }
 
-// tagged adds the tags, which are in lists and single answers but not in imports.
-func (r row) tagged(sec *secret) row {
-	tags := sec.Tags
-	if tags == nil {
-		tags = []Tag{}
+// tagged adds the tags, which are in lists and single answers but not in imports. Of a list
+// that was asked for some tags, only these are shown.
+func (r row) tagged(sec *secret, asked []string) row {
+	tags := []Tag{}
+	for _, t := range sec.Tags {
+		if asked == nil || slices.Contains(asked, t.Slug) {
+			tags = append(tags, t)
+		}
 	}
 	r.Tags = &tags
 	return r

@@ -199,7 +199,7 @@ func (sc scope) shows(who actor, f *folder, sec *secret) bool {
 }
 
 func (s *Server) listed(sc scope, x *expansion, sec *secret, path string) row {
-	r := s.row(sc.p, sc.env, sec).tagged(sec)
+	r := s.row(sc.p, sc.env, sec).tagged(sec, sc.tags)
 	r.Path = path
 	if !sec.Hidden && sc.expand {
 		r.Value = x.value(sec, sc.env, path)
