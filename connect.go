@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"path/filepath"
@@ -19,7 +20,8 @@ import (
 // who asks it.
 type connection struct {
 	source     fetch.Source
-	server     *api.Client // nil for a file: URL
+	http       *fetch.HTTPSource // the same without its offline copy; nil for a file: URL
+	server     *api.Client       // nil for a file: URL
 	chain      *creds.Chain
 	credential creds.Credential
 	answers    []creds.Answer
@@ -60,8 +62,9 @@ func (p *program) connect(ctx context.Context, f *readFlags, scope fetch.Scope) 
 			return c, fetchHint(ctx, err)
 		}
 	}
-	c.source = source
-	return c, nil
+	c.http, c.source = source, source
+	c.source, err = p.withCopy(f, c)
+	return c, err
 }
 
 // connectDir is the embedded source: no credential, no project, no network.
@@ -183,6 +186,55 @@ func (p *program) httpClient(f *readFlags, base *url.URL) (*api.Client, error) {
 		return nil, err
 	}
 	return &api.Client{Base: base, HTTP: client}, nil
+}
+
+// withCopy puts the offline copy in front of a server, where one is asked for.
+func (p *program) withCopy(f *readFlags, c *connection) (fetch.Source, error) {
+	if !f.Cache.On && !f.Offline && !f.PreferCache {
+		if f.OnFetchError == "cache" {
+			return nil, usage("", errors.New("--on-fetch-error cache needs --cache"))
+		}
+		return c.source, nil
+	}
+	if f.Offline && f.PreferCache {
+		return nil, usage("", errors.New("--offline never asks the network and --prefer-cache sometimes does: keep one"))
+	}
+	dir, err := p.cacheDir(f.Cache.Value)
+	if err != nil {
+		return nil, err
+	}
+	kept := &fetch.Copy{
+		Source: c.source, Dir: dir, Origin: c.server.Base.String(), Identity: c.credential.Identity, Key: c.credential.KeyMaterial,
+		Mode: fetch.CopyFallback, NoFallback: f.OnFetchError == "fail",
+		MaxAge: time.Duration(f.CacheMaxAge), RefreshAfter: time.Duration(f.RefreshAfter), Wait: time.Duration(f.CacheWait),
+		Now: p.now,
+	}
+	switch {
+	case f.Offline:
+		kept.Mode = fetch.CopyOffline
+	case f.PreferCache:
+		kept.Mode = fetch.CopyPrefer
+	}
+	if f.CacheKeyFile != "" {
+		if kept.Key, err = fetch.ReadKeyFile(f.CacheKeyFile); err != nil {
+			return nil, err
+		}
+	}
+	return kept, nil
+}
+
+// cacheDir is where copies are: DIR of --cache, else the user's cache directory.
+func (p *program) cacheDir(named string) (string, error) {
+	if named != "" {
+		return named, nil
+	}
+	if dir := p.getenv("XDG_CACHE_HOME"); filepath.IsAbs(dir) { // a relative one is to be ignored (XDG base directory specification)
+		return filepath.Join(dir, "infuse"), nil
+	}
+	if home := homeDir(p.getenv); home != "" {
+		return filepath.Join(home, ".cache", "infuse"), nil
+	}
+	return "", hinted(errors.New("no directory for the offline copy: neither XDG_CACHE_HOME nor HOME is set"), "--cache=DIR names one")
 }
 
 // sayWait tells, on a terminal, what a wait of more than a second is for.

@@ -13,8 +13,8 @@ import (
 
 	"infuse/fetch"
 	"infuse/runner"
-	"infuse/runner/environ"
 	"infuse/runner/envfile"
+	"infuse/runner/environ"
 	"infuse/watch"
 )
 

@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+
+	"infuse/fetch"
 )
 
 // Exit statuses of infuse itself; see the README's table.
@@ -64,12 +66,21 @@ func hintsOf(err error) []string {
 	switch e := err.(type) {
 	case *hintError:
 		return e.hints
+	case *fetch.ScopeError:
+		return nonEmpty(e.Hint)
+	case *fetch.CopyError:
+		return nonEmpty(e.Hint)
 	case interface{ Hint() string }:
-		if hint := e.Hint(); hint != "" {
-			return []string{hint}
-		}
+		return nonEmpty(e.Hint())
 	}
 	return nil
+}
+
+func nonEmpty(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return []string{s}
 }
 
 // oneLine keeps an error on one line and a terminal safe from control characters.

@@ -36,6 +36,17 @@ func (p *program) read(ctx context.Context, f *readFlags, adjust ...func(*fetch.
 	return r, fetchHint(ctx, err)
 }
 
+// again reads the scope once more, while watching: from the source itself, not
+// from its offline copy, which only stands in at the start.
+func (r *reading) again(ctx context.Context) (*fetch.Snapshot, error) {
+	fetchNow := r.source.Fetch
+	if copied, ok := r.source.(*fetch.Copy); ok {
+		fetchNow = copied.Refresh
+	}
+	snapshot, err := fetchNow(ctx, r.scope)
+	return snapshot, fetchHint(ctx, err)
+}
+
 // fetchHint adds the next step to what a server answered. A signal that ended
 // the fetch counts more than how the fetch ended.
 func fetchHint(ctx context.Context, err error) error {
@@ -44,9 +55,6 @@ func fetchHint(ctx context.Context, err error) error {
 	}
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.DeadlineExceeded) {
 		return cause
-	}
-	if missing, ok := errors.AsType[*fetch.ScopeError](err); ok && missing.Hint != "" {
-		return hinted(err, missing.Hint)
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return hinted(err, "--timeout gives it longer")

@@ -35,8 +35,8 @@ type watchLoop struct {
 func (l *watchLoop) run(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if source, ok := l.read.source.(*fetch.HTTPSource); ok {
-		source.Conditional = true
+	if l.read.http != nil {
+		l.read.http.Conditional = true
 	}
 	w := watch.Start(ctx, l.watchConfig())
 	defer w.Wait()
@@ -110,9 +110,9 @@ func (l *watchLoop) takeLook(ctx context.Context, event watch.Event) (*fetch.Sna
 	if event.Fresh {
 		ctx = fetch.Fresh(ctx)
 	}
-	snapshot, err := l.read.source.Fetch(ctx, l.read.scope)
+	snapshot, err := l.read.again(ctx)
 	if err != nil {
-		return nil, nil, fetchHint(ctx, err)
+		return nil, nil, err
 	}
 	config, err := l.layers()
 	if err != nil {
