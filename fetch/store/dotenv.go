@@ -16,9 +16,11 @@ import (
 	"infuse/fetch/secret"
 )
 
-// MaxFileSize bounds one dotenv file. godotenv holds a few copies of a file in memory
-// and recurses once for each comment line, so the bound is what keeps it well-behaved.
+// MaxFileSize bounds one dotenv file; godotenv holds a few copies of it in memory.
 const MaxFileSize = 8 << 20
+
+// maxComments bounds the comment lines in a row: godotenv recurses once for each.
+const maxComments = 20000
 
 // readFile reads one dotenv file; the entries are sorted by key.
 func readFile(path string) ([]Entry, error) {
@@ -72,6 +74,9 @@ func parse(src []byte) (map[string]string, error) {
 		return nil, fmt.Errorf("line %d: not valid UTF-8", line)
 	}
 	src = bytes.ReplaceAll(src, []byte("\r\n"), []byte("\n")) // as godotenv does, so that offsets agree
+	if tooManyComments(src) {
+		return nil, fmt.Errorf("more than %d lines of comment in a row", maxComments)
+	}
 	values, err := godotenv.Parse(bytes.NewReader(src))
 	if err != nil {
 		return nil, describe(err, string(src))
@@ -92,6 +97,23 @@ func invalidUTF8(src []byte) int {
 		src = rest
 	}
 	return 0
+}
+
+func tooManyComments(src []byte) bool {
+	run := 0
+	for line := range bytes.Lines(src) {
+		line = bytes.TrimSpace(line)
+		switch {
+		case len(line) > 0 && line[0] == '#':
+			run++
+		case len(line) > 0:
+			run = 0
+		}
+		if run > maxComments {
+			return true
+		}
+	}
+	return false
 }
 
 // describe words an error of godotenv without the text it quotes, which is
