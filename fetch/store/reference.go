@@ -9,9 +9,12 @@ import (
 // MaxReferenceDepth is how deep references of references are followed, as on the server.
 const MaxReferenceDepth = 10
 
-// maxExpanded bounds the length of one expanded value. The depth alone does
-// not: a value of two references to itself doubles with each level.
-const maxExpanded = 8 << 20
+// maxExpanded bounds what expansion adds to one value, in bytes, and maxReplaced how many references it
+// replaces. The depth alone bounds neither: a value of two references to itself doubles with each level.
+const (
+	maxExpanded = 8 << 20
+	maxReplaced = 20000
+)
 
 // syntax is the server's own pattern, odd class included: "-_" is two
 // characters there, and "." separates environment, folders and key.
@@ -61,16 +64,17 @@ type Lookup func(environment, path, key string) (string, bool)
 // path, by what lookup finds, and those in what it finds in turn, each
 // relative to its own place. A reference that leads to nothing or to an
 // empty value stays verbatim; so does what is left of a circle, or of a chain
-// of more than MaxReferenceDepth, and what would add more than 8 MiB to the value.
+// of more than MaxReferenceDepth, and what would add more than 8 MiB or 20,000 references to the value.
 // That is what the server does, without its faults ($$ in a referenced value stays $$).
 func Expand(value, environment, path string, lookup Lookup) string {
-	e := expander{lookup: lookup, room: maxExpanded}
+	e := expander{lookup: lookup, room: maxExpanded, left: maxReplaced}
 	return e.expand(value, environment, path, 0)
 }
 
 type expander struct {
 	lookup Lookup
 	room   int // bytes that may still be added
+	left   int // references that may still be replaced
 }
 
 func (e *expander) expand(value, environment, path string, depth int) string {
@@ -78,6 +82,10 @@ func (e *expander) expand(value, environment, path string, depth int) string {
 		return value
 	}
 	return syntax.ReplaceAllStringFunc(value, func(text string) string {
+		if e.left == 0 {
+			return text
+		}
+		e.left--
 		ref := parseReference(text, text[2:len(text)-1], environment, path)
 		found, ok := e.lookup(ref.Environment, ref.Path, ref.Key)
 		if !ok || found == "" || len(found) > e.room {
