@@ -35,11 +35,38 @@ type sealedCopy struct {
 }
 
 type sealedSecret struct {
-	Key      string   `json:"key"`
-	Value    string   `json:"value"`
-	Origin   Origin   `json:"origin"`
-	Shadowed []Origin `json:"shadowed,omitempty"`
-	Conflict bool     `json:"conflict,omitempty"`
+	Key      string         `json:"key"`
+	Value    string         `json:"value"`
+	Origin   Origin         `json:"origin"`
+	Shadowed []sealedShadow `json:"shadowed,omitempty"`
+	Conflict bool           `json:"conflict,omitempty"`
+}
+
+type sealedShadow struct {
+	Origin   Origin  `json:"origin"`
+	Conflict bool    `json:"conflict,omitempty"`
+	Value    *string `json:"value,omitempty"`
+}
+
+func sealShadows(shadows []Shadow) []sealedShadow {
+	var sealed []sealedShadow
+	for _, s := range shadows {
+		shadow := sealedShadow{Origin: s.Origin, Conflict: s.Conflict}
+		if !s.Value.IsZero() {
+			value := s.Value.Reveal()
+			shadow.Value = &value
+		}
+		sealed = append(sealed, shadow)
+	}
+	return sealed
+}
+
+func unsealShadows(sealed []sealedShadow) []Shadow {
+	var shadows []Shadow
+	for _, s := range sealed {
+		shadows = append(shadows, Shadow{Origin: s.Origin, Conflict: s.Conflict, Value: secret.FromPointer(s.Value)})
+	}
+	return shadows
 }
 
 // seal encrypts a snapshot as a compact JWE, directly under a key derived from
@@ -54,7 +81,7 @@ func seal(key secret.Value, origin, identity string, scope Scope, s *Snapshot) (
 	c.Secrets = make([]sealedSecret, len(s.Secrets))
 	for i := range s.Secrets {
 		from := &s.Secrets[i]
-		c.Secrets[i] = sealedSecret{from.Key, from.Value.Reveal(), from.Origin, from.Shadowed, from.Conflict}
+		c.Secrets[i] = sealedSecret{from.Key, from.Value.Reveal(), from.Origin, sealShadows(from.Shadowed), from.Conflict}
 	}
 	plain, err := json.Marshal(c)
 	if err != nil {
@@ -115,7 +142,7 @@ func unseal(b []byte, key secret.Value, origin, identity string, scope Scope) (*
 	s := &Snapshot{FetchedAt: c.FetchedAt, FromCopy: true, Secrets: make([]Secret, len(c.Secrets))}
 	for i := range c.Secrets {
 		from := &c.Secrets[i]
-		s.Secrets[i] = Secret{Key: from.Key, Value: secret.FromPointer(&from.Value), Origin: from.Origin, Shadowed: from.Shadowed,
+		s.Secrets[i] = Secret{Key: from.Key, Value: secret.FromPointer(&from.Value), Origin: from.Origin, Shadowed: unsealShadows(from.Shadowed),
 			Conflict: from.Conflict, Unresolved: store.HasReference(from.Value)}
 	}
 	return s, nil

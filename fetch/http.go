@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -56,25 +57,25 @@ func Fresh(ctx context.Context) context.Context { return context.WithValue(ctx, 
 // login; what does not exist is a *NotFoundError; a value that is kept back is a *HiddenError.
 func (s *HTTPSource) Fetch(ctx context.Context, scope Scope) (*Snapshot, error) {
 	var err error
-	if s.ServiceToken {
-		scope, err = s.serviceScope(ctx, scope)
-	}
-	if err == nil {
-		scope, err = scope.Normalize()
-	}
-	if err != nil {
-		return nil, err
+	if !s.ServiceToken {
+		if scope, err = scope.Normalize(); err != nil {
+			return nil, err
+		}
 	}
 	token, err := s.Tokens.Token(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if isServiceToken(token) && !s.ServiceToken {
-		if scope, err = s.serviceScope(ctx, scope); err != nil {
-			return nil, err
-		}
-	}
 	run := &httpFetch{source: s, scope: scope}
+	run.first.Store(&token)
+	if isServiceToken(token) {
+		err = run.adoptServiceToken(ctx, token)
+	} else {
+		run.scope, err = scope.Normalize()
+	}
+	if err != nil {
+		return nil, err
+	}
 	lists, err := run.lists(ctx)
 	if err != nil {
 		return nil, err
@@ -93,37 +94,57 @@ func (s *HTTPSource) now() time.Time {
 	return time.Now()
 }
 
+// httpFetch is one Fetch.
+type httpFetch struct {
+	source *HTTPSource
+	scope  Scope
+	first  atomic.Pointer[secret.Value] // a token that was asked for and not used yet
+
+	mu       sync.Mutex
+	warnings []string
+}
+
 // do sends one call with a token. A token the server refuses is given back,
-// and the call made once more with the next one, if there is another.
-func (s *HTTPSource) do(ctx context.Context, call api.Call, out any) (api.Answer, error) {
-	token, err := s.Tokens.Token(ctx)
+// and the call made once more with the next one, if there is another. A token
+// source counts what it hands out, so each is for one request.
+func (f *httpFetch) do(ctx context.Context, call api.Call, out any) (api.Answer, error) {
+	token, err := f.token(ctx)
 	if err != nil {
 		return api.Answer{}, err
 	}
-	call.Token = token
-	answer, err := s.API.Do(ctx, call, out)
-	if e, ok := errors.AsType[*api.Error](err); !ok || !e.TokenRejected() {
+	answer, err := f.send(ctx, call, token, out)
+	if !rejected(err) {
 		return answer, err
 	}
-	s.Tokens.Reject(ctx, token)
-	next, tokenErr := s.Tokens.Token(ctx)
+	next, tokenErr := f.token(ctx)
 	if tokenErr != nil {
 		return answer, tokenErr
 	}
 	if next.Equal(token) {
 		return answer, err
 	}
-	call.Token = next
-	return s.API.Do(ctx, call, out)
+	return f.send(ctx, call, next, out)
 }
 
-// httpFetch is one Fetch.
-type httpFetch struct {
-	source *HTTPSource
-	scope  Scope
+func (f *httpFetch) token(ctx context.Context) (secret.Value, error) {
+	if token := f.first.Swap(nil); token != nil {
+		return *token, nil
+	}
+	return f.source.Tokens.Token(ctx)
+}
 
-	mu       sync.Mutex
-	warnings []string
+func (f *httpFetch) send(ctx context.Context, call api.Call, token secret.Value, out any) (api.Answer, error) {
+	call.Token = token
+	answer, err := f.source.API.Do(ctx, call, out)
+	if rejected(err) {
+		f.source.Tokens.Reject(ctx, token)
+	}
+	return answer, err
+}
+
+func rejected(err error) bool {
+	e, ok := errors.AsType[*api.Error](err)
+	return ok && e.TokenRejected()
 }
 
 func (f *httpFetch) warn(text string) {
@@ -227,7 +248,7 @@ func (f *httpFetch) get(ctx context.Context, route, path string) (*api.SecretLis
 		}
 	}
 	list := new(api.SecretList)
-	answer, err := s.do(ctx, call, list)
+	answer, err := f.do(ctx, call, list)
 	switch {
 	case err != nil:
 		return nil, err
@@ -246,7 +267,8 @@ func (f *httpFetch) get(ctx context.Context, route, path string) (*api.SecretLis
 
 func isServiceToken(token secret.Value) bool { return strings.HasPrefix(token.Reveal(), "st.") }
 
-// explain turns the server's "not found" for a list into what was not found.
+// explain says which place an answer is about, and turns the server's "not
+// found" into what was not found.
 func (f *httpFetch) explain(err error, path string) error {
 	e, ok := errors.AsType[*api.Error](err)
 	if !ok {
@@ -255,8 +277,9 @@ func (f *httpFetch) explain(err error, path string) error {
 	switch {
 	case e.Status >= 500 && strings.Contains(e.Message, "project by slug"):
 		return &NotFoundError{What: "project", Name: f.scope.project(), Err: err}
-	case e.Status != http.StatusNotFound || e.NoRoute || e.Foreign:
+	case e.TokenRejected() || e.NoRoute || e.Foreign:
 		return err
+	case e.Status != http.StatusNotFound:
 	case e.Kind == "SecretPathNotFound", strings.HasPrefix(e.Message, "Folder with path"):
 		return &NotFoundError{What: "folder or environment", Name: path, In: "environment " + f.scope.Environment, Err: err}
 	case strings.HasPrefix(e.Message, "Project with"), strings.HasPrefix(e.Message, "Workspace with"):
@@ -264,5 +287,5 @@ func (f *httpFetch) explain(err error, path string) error {
 	case strings.HasPrefix(e.Message, "Environment with"):
 		return &NotFoundError{What: "environment", Name: f.scope.Environment, Err: err}
 	}
-	return fmt.Errorf("secrets of %s in %s: %w", path, f.scope.Environment, err)
+	return fmt.Errorf("secrets of %s:%s: %w", f.scope.Environment, path, err)
 }

@@ -160,18 +160,21 @@ func (m *merger) result() ([]Secret, error) {
 
 // shadowed lists the places that lost, best first and each once, and reports
 // whether one of them is another folder of the winner's own request.
-func (m *merger) shadowed(winner *candidate, won Origin, losers []candidate) (places []Origin, conflict bool) {
+func (m *merger) shadowed(winner *candidate, won Origin, losers []candidate) (shadows []Shadow, conflict bool) {
 	slices.SortFunc(losers, candidate.compareRows)
 	for i := range losers {
 		l := &losers[i]
+		o := m.origin(l)
+		if o == won || slices.ContainsFunc(shadows, func(s Shadow) bool { return s.Origin == o }) {
+			continue
+		}
+		shadow := Shadow{Origin: o}
 		if l.request == winner.request && l.imp == nil && winner.imp == nil && l.folder != winner.folder {
-			conflict = true
+			conflict, shadow.Conflict, shadow.Value = true, true, secret.FromPointer(l.row.Value)
 		}
-		if o := m.origin(l); o != won && !slices.Contains(places, o) {
-			places = append(places, o)
-		}
+		shadows = append(shadows, shadow)
 	}
-	return places, conflict
+	return shadows, conflict
 }
 
 func (m *merger) origin(c *candidate) Origin {

@@ -20,7 +20,7 @@ func (s *HTTPSource) Projects(ctx context.Context) ([]api.Project, error) {
 		Projects   []api.Project `json:"projects"`
 		Workspaces []api.Project `json:"workspaces"`
 	}
-	err := s.firstRoute(ctx, &wire, api.Call{Path: "/api/v1/projects"}, api.Call{Path: "/api/v1/workspace"})
+	err := (&httpFetch{source: s}).firstRoute(ctx, &wire, api.Call{Path: "/api/v1/projects"}, api.Call{Path: "/api/v1/workspace"})
 	if err != nil {
 		return nil, err
 	}
@@ -34,6 +34,11 @@ func (s *HTTPSource) Projects(ctx context.Context) ([]api.Project, error) {
 // Project looks up the project of a scope, with its environments. The answer
 // is kept for the life of s.
 func (s *HTTPSource) Project(ctx context.Context, scope Scope) (api.Project, error) {
+	return (&httpFetch{source: s, scope: scope}).project(ctx)
+}
+
+func (f *httpFetch) project(ctx context.Context) (api.Project, error) {
+	s, scope := f.source, f.scope
 	key := "id " + scope.ProjectID
 	if scope.ProjectID == "" {
 		key = "slug " + scope.ProjectSlug
@@ -44,7 +49,7 @@ func (s *HTTPSource) Project(ctx context.Context, scope Scope) (api.Project, err
 	if known {
 		return p, nil
 	}
-	p, err := s.lookUpProject(ctx, scope)
+	p, err := f.lookUpProject(ctx)
 	if err != nil {
 		return api.Project{}, err
 	}
@@ -59,7 +64,8 @@ func (s *HTTPSource) Project(ctx context.Context, scope Scope) (api.Project, err
 
 // lookUpProject asks the routes of today's servers and of older ones; some
 // wrap their answer, some do not.
-func (s *HTTPSource) lookUpProject(ctx context.Context, scope Scope) (api.Project, error) {
+func (f *httpFetch) lookUpProject(ctx context.Context) (api.Project, error) {
+	scope := f.scope
 	var wire struct {
 		api.Project
 		Wrapped   *api.Project `json:"project"`
@@ -73,7 +79,7 @@ func (s *HTTPSource) lookUpProject(ctx context.Context, scope Scope) (api.Projec
 		slug := url.PathEscape(scope.ProjectSlug)
 		routes = []api.Call{{Path: "/api/v1/projects/slug/" + slug}, {Path: "/api/v2/workspace/" + slug}}
 	}
-	err := s.firstRoute(ctx, &wire, routes...)
+	err := f.firstRoute(ctx, &wire, routes...)
 	if e, ok := errors.AsType[*api.Error](err); ok && (e.Status == http.StatusNotFound && !e.NoRoute && !e.Foreign || e.Status >= 500 && !e.Retryable()) {
 		err = &NotFoundError{What: "project", Name: scope.project(), Err: err}
 	}
@@ -89,11 +95,11 @@ func (s *HTTPSource) lookUpProject(ctx context.Context, scope Scope) (api.Projec
 }
 
 // firstRoute asks the routes in turn until one exists on the server.
-func (s *HTTPSource) firstRoute(ctx context.Context, out any, calls ...api.Call) error {
+func (f *httpFetch) firstRoute(ctx context.Context, out any, calls ...api.Call) error {
 	var err error
 	for _, call := range calls {
 		call.Method = http.MethodGet
-		if _, err = s.do(ctx, call, out); err == nil || !routeMissing(err) {
+		if _, err = f.do(ctx, call, out); err == nil || !routeMissing(err) {
 			return err
 		}
 	}
@@ -106,7 +112,7 @@ func (f *httpFetch) resolveProject(ctx context.Context) error {
 	if f.scope.ProjectID != "" {
 		return nil
 	}
-	p, err := f.source.Project(ctx, f.scope)
+	p, err := f.project(ctx)
 	switch {
 	case err == nil && p.ID != "":
 		f.scope.ProjectID = p.ID
@@ -128,7 +134,7 @@ func forbidden(err error) bool {
 // project, the folder among its parent's folders.
 func (f *httpFetch) verify(ctx context.Context, path string) error {
 	// Not from memory: a place that was there an hour ago may be gone.
-	p, err := f.source.lookUpProject(ctx, f.scope)
+	p, err := f.lookUpProject(ctx)
 	switch {
 	case forbidden(err) || routeMissing(err):
 		f.warn("the list of " + path + " in " + f.scope.Environment + " is empty, and whether that place exists could not be checked: reading the project is not allowed")
@@ -155,7 +161,7 @@ func (f *httpFetch) verifyFolder(ctx context.Context, projectID, path string) er
 	var wire struct {
 		Folders []api.Folder `json:"folders"`
 	}
-	err := f.source.firstRoute(ctx, &wire,
+	err := f.firstRoute(ctx, &wire,
 		api.Call{Path: "/api/v1/folders", Query: url.Values{"workspaceId": {projectID}, "environment": {f.scope.Environment}, "path": {parent}, "directory": {parent}}},
 		api.Call{Path: "/api/v2/folders", Query: url.Values{"projectId": {projectID}, "environment": {f.scope.Environment}, "path": {parent}}})
 	switch {

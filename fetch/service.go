@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"infuse/fetch/api"
+	"infuse/fetch/secret"
 )
 
 // serviceToken is what a service token says about itself.
@@ -25,53 +26,48 @@ type serviceScope struct {
 
 func (s serviceScope) String() string { return s.Environment + ":" + s.SecretPath }
 
-// serviceScope completes a scope from a service token and checks it against
-// the token's own. A server answers a token with exactly one plain scope out of
-// that scope, whatever the request asked for: a mismatch would run a program
-// with the secrets of another place, so it is an error here.
-func (s *HTTPSource) serviceScope(ctx context.Context, scope Scope) (Scope, error) {
-	own, err := s.serviceDetails(ctx)
+// adoptServiceToken completes the scope from a service token and checks it
+// against the token's own. A server answers a token with exactly one plain
+// scope out of that scope, whatever the request asked for: a mismatch would run
+// a program with the secrets of another place, so it is an error here.
+func (f *httpFetch) adoptServiceToken(ctx context.Context, token secret.Value) error {
+	own, err := f.serviceDetails(ctx, token)
 	if err != nil {
-		return scope, err
+		return err
 	}
-	if err := own.complete(&scope); err != nil {
-		return scope, err
+	if err := own.complete(&f.scope); err != nil {
+		return err
 	}
-	scope, err = scope.Normalize()
-	if err != nil {
-		return scope, err
+	if f.scope, err = f.scope.Normalize(); err != nil {
+		return err
 	}
 	if len(own.Scopes) != 1 || own.Scopes[0].isGlob() {
-		return scope, nil // the server itself refuses what is outside
+		return nil // the server itself refuses what is outside
 	}
 	only := own.Scopes[0]
 	path, err := normalizePath(only.SecretPath)
 	if err != nil {
-		return scope, err
+		return err
 	}
-	for _, asked := range scope.Paths {
-		if scope.Environment != only.Environment || asked != path {
-			return scope, &ScopeError{Reason: fmt.Sprintf("the service token reads %s only, and %s:%s is asked for (the server would answer with the former)",
-				only, scope.Environment, asked)}
+	for _, asked := range f.scope.Paths {
+		if f.scope.Environment != only.Environment || asked != path {
+			return &ScopeError{Reason: fmt.Sprintf("the service token reads %s only, and %s:%s is asked for (the server would answer with the former)",
+				only, f.scope.Environment, asked)}
 		}
 	}
-	return scope, nil
+	return nil
 }
 
 // serviceDetails asks the server about the token, once for each token.
-func (s *HTTPSource) serviceDetails(ctx context.Context) (serviceToken, error) {
-	token, err := s.Tokens.Token(ctx)
-	if err != nil {
-		return serviceToken{}, err
-	}
-	key := sha256.Sum256([]byte(token.Reveal()))
+func (f *httpFetch) serviceDetails(ctx context.Context, token secret.Value) (own serviceToken, err error) {
+	s, key := f.source, sha256.Sum256([]byte(token.Reveal()))
 	s.mu.Lock()
 	own, known := s.service[key]
 	s.mu.Unlock()
 	if known {
 		return own, nil
 	}
-	if _, err := s.do(ctx, api.Call{Method: http.MethodGet, Path: "/api/v2/service-token"}, &own); err != nil {
+	if _, err := f.do(ctx, api.Call{Method: http.MethodGet, Path: "/api/v2/service-token"}, &own); err != nil {
 		return own, fmt.Errorf("reading the service token's own scope: %w", err)
 	}
 	s.mu.Lock()

@@ -16,13 +16,23 @@ type Secret struct {
 	Value  secret.Value
 	Origin Origin
 	// Shadowed are the places that hold the same key and lost, best first.
-	Shadowed []Origin
+	Shadowed []Shadow
 	// Conflict marks a key that two folders of one recursive fetch hold.
 	Conflict bool
 	// Unresolved marks a value that holds a reference, ${...}, as text.
 	Unresolved bool
 	// Hidden marks a secret without its value; only with Scope.NamesOnly.
 	Hidden bool
+}
+
+// Shadow is a secret of the same key that lost.
+type Shadow struct {
+	Origin
+	// Conflict marks one that lost only because its folder is farther from the
+	// requested path than the winner's, of the same recursive fetch. It has its
+	// Value, for those who decide otherwise; the others have none.
+	Conflict bool
+	Value    secret.Value
 }
 
 // Origin is where a secret stands.
