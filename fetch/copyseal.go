@@ -46,12 +46,13 @@ type sealedShadow struct {
 	Origin   Origin  `json:"origin"`
 	Conflict bool    `json:"conflict,omitempty"`
 	Value    *string `json:"value,omitempty"`
+	Hidden   bool    `json:"hidden,omitempty"`
 }
 
 func sealShadows(shadows []Shadow) []sealedShadow {
 	var sealed []sealedShadow
 	for _, s := range shadows {
-		shadow := sealedShadow{Origin: s.Origin, Conflict: s.Conflict}
+		shadow := sealedShadow{Origin: s.Origin, Conflict: s.Conflict, Hidden: s.Hidden}
 		if !s.Value.IsZero() {
 			value := s.Value.Reveal()
 			shadow.Value = &value
@@ -64,7 +65,7 @@ func sealShadows(shadows []Shadow) []sealedShadow {
 func unsealShadows(sealed []sealedShadow) []Shadow {
 	var shadows []Shadow
 	for _, s := range sealed {
-		shadows = append(shadows, Shadow{Origin: s.Origin, Conflict: s.Conflict, Value: secret.FromPointer(s.Value)})
+		shadows = append(shadows, Shadow{Origin: s.Origin, Conflict: s.Conflict, Value: secret.FromPointer(s.Value), Hidden: s.Hidden})
 	}
 	return shadows
 }

@@ -130,6 +130,11 @@ func text(row *api.Secret) string {
 	return *row.Value
 }
 
+// isHidden reports a row without its value.
+func isHidden(row *api.Secret) bool {
+	return row.Hidden || row.Value == nil || *row.Value == hiddenMask
+}
+
 func (m *merger) result() ([]Secret, error) {
 	out := make([]Secret, len(m.best))
 	var hidden []string
@@ -138,7 +143,7 @@ func (m *merger) result() ([]Secret, error) {
 		s := &out[i]
 		s.Key = c.row.Key
 		s.Origin = m.origin(c)
-		if c.row.Hidden || c.row.Value == nil || *c.row.Value == hiddenMask {
+		if isHidden(c.row) {
 			s.Hidden = true
 			hidden = append(hidden, s.Key)
 			continue
@@ -170,7 +175,10 @@ func (m *merger) shadowed(winner *candidate, won Origin, losers []candidate) (sh
 		}
 		shadow := Shadow{Origin: o}
 		if l.request == winner.request && l.imp == nil && winner.imp == nil && l.folder != winner.folder {
-			conflict, shadow.Conflict, shadow.Value = true, true, secret.FromPointer(l.row.Value)
+			conflict, shadow.Conflict, shadow.Hidden = true, true, isHidden(l.row)
+			if !shadow.Hidden {
+				shadow.Value = secret.FromPointer(l.row.Value)
+			}
 		}
 		shadows = append(shadows, shadow)
 	}

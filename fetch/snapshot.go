@@ -33,6 +33,7 @@ type Shadow struct {
 	// Value, for those who decide otherwise; the others have none.
 	Conflict bool
 	Value    secret.Value
+	Hidden   bool // a conflict whose value the server keeps back: it cannot be taken instead
 }
 
 // Origin is where a secret stands.

@@ -16,7 +16,7 @@ func TestParseHeaders(t *testing.T) {
 		"  \n":                    {},
 		"k=v":                     {"K": {"v"}},
 		"k=v k2='v 2'":            {"K": {"v"}, "K2": {"v 2"}},
-		`a="x 'y' z"	b=c`:        {"A": {"x 'y' z"}, "B": {"c"}},
+		`a="x 'y' z"	b=c`:         {"A": {"x 'y' z"}, "B": {"c"}},
 		"k=":                      {"K": {""}},
 		"k= v":                    {"K": {"v"}}, // the official CLI skips blanks after the equals sign
 		"k=a=b":                   {"K": {"a=b"}},

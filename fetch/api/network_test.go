@@ -81,15 +81,21 @@ func TestConnectionFaults(t *testing.T) {
 	}
 	closed.Close()
 	for name, c := range map[string]struct{ base, want string }{
-		"refused":           {"http://" + closed.Addr().String(), "connection refused"},
-		"reset":             {raw(t, reset), "reset before an answer came"},
-		"closed":            {raw(t, func(net.Conn) {}), "closed before an answer came"},
-		"reset in body":     {raw(t, func(c net.Conn) { fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{\"a\":"); drained(c); reset(c) }), "in the middle of the answer (after 5 bytes)"},
+		"refused": {"http://" + closed.Addr().String(), "connection refused"},
+		"reset":   {raw(t, reset), "reset before an answer came"},
+		"closed":  {raw(t, func(net.Conn) {}), "closed before an answer came"},
+		"reset in body": {raw(t, func(c net.Conn) {
+			fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{\"a\":")
+			drained(c)
+			reset(c)
+		}), "in the middle of the answer (after 5 bytes)"},
 		"cut body":          {raw(t, func(c net.Conn) { fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{\"a\":") }), "closed in the middle of the answer (after 5 bytes)"},
 		"not http":          {raw(t, func(c net.Conn) { fmt.Fprintf(c, "SSH-2.0-hunter2\r\n") }), "not HTTP"},
 		"headers too large": {raw(t, func(c net.Conn) { fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nX: %s\r\n\r\n", strings.Repeat("x", 1<<20)) }), "headers of the answer are too large"},
-		"broken gzip":       {raw(t, func(c net.Conn) { fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc") }), "closed in the middle"},
-		"tls expected":      {strings.Replace(raw(t, func(c net.Conn) { fmt.Fprintf(c, "HTTP/1.1 400 Bad Request\r\n\r\n") }), "http:", "https:", 1), "does not speak TLS on this port"},
+		"broken gzip": {raw(t, func(c net.Conn) {
+			fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc")
+		}), "closed in the middle"},
+		"tls expected": {strings.Replace(raw(t, func(c net.Conn) { fmt.Fprintf(c, "HTTP/1.1 400 Bad Request\r\n\r\n") }), "http:", "https:", 1), "does not speak TLS on this port"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cl := client(t, c.base, api.TransportConfig{Proxy: noProxy, Retries: 1})

@@ -124,8 +124,10 @@ func TestRetryThatDoesNotFit(t *testing.T) {
 // TestLastErrorIsReported: when the time is over, the failure is named, not the clock.
 func TestLastErrorIsReported(t *testing.T) {
 	for name, base := range map[string]http.RoundTripper{
-		"status":  handler(func(w http.ResponseWriter, r *http.Request) { answer(w, 503, `{"message":"down for maintenance"}`) }),
-		"refused": trip(func(*http.Request) (*http.Response, error) { return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED} }),
+		"status": handler(func(w http.ResponseWriter, r *http.Request) { answer(w, 503, `{"message":"down for maintenance"}`) }),
+		"refused": trip(func(*http.Request) (*http.Response, error) {
+			return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
+		}),
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var waits []api.Wait
@@ -230,7 +232,10 @@ func TestCancellationEndsTheWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		c := client(t, "http://h", api.TransportConfig{
-			Base:   handler(func(w http.ResponseWriter, r *http.Request) { w.Header().Set("Retry-After", "20"); answer(w, 503, "{}") }),
+			Base: handler(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Retry-After", "20")
+				answer(w, 503, "{}")
+			}),
 			Notify: func(api.Wait) { time.AfterFunc(time.Second, cancel) },
 		})
 		start := time.Now()
