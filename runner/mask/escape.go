@@ -39,6 +39,7 @@ var urlSafe = [...]string{
 	"-_.~$&+,;=",           // Go URL.User, as in postgres://user:password@host
 	"-_.~!$&'()*+,;=",      // RFC 3986 userinfo: sub-delims left alone
 	"-_.~!$&'()*+,;=:@",    // RFC 3986 path segment
+	"-_.~!$&'()*+,%",       // WHATWG userinfo, as new URL() writes a password
 	"-_.!~*'()",            // JavaScript encodeURIComponent
 	"-_.!~*'();,/?:@&=+$#", // JavaScript encodeURI
 	"-_.*",                 // WHATWG form encoding: Java URLEncoder, browsers, URLSearchParams
@@ -65,7 +66,7 @@ func escapeURL(v, safe, space, digits string) string {
 type jsonEncoder struct {
 	unicode string // ASCII characters that it writes as \u00XX
 	ascii   bool   // everything beyond ASCII as \uXXXX
-	lines   bool   // U+2028 and U+2029 as \uXXXX
+	lines   bool   // U+2028 and U+2029 as \uXXXX, and what is not UTF-8 as \ufffd
 	slash   bool   // \/
 	long    bool   // \u0008 and \u000c instead of \b and \f
 	upper   bool   // \u00E4 instead of \u00e4
@@ -90,8 +91,10 @@ var jsonEncoders = [...]jsonEncoder{
 // escape returns v as it stands between the quotes.
 func (e jsonEncoder) escape(v string) string {
 	var b strings.Builder
-	for _, r := range v { // an invalid byte comes as U+FFFD, and leaves encoders as that
+	for i, r := range v { // what is not UTF-8 comes as U+FFFD, and leaves encoders as that
 		switch {
+		case r == utf8.RuneError && e.lines && !strings.HasPrefix(v[i:], "\ufffd"):
+			e.hex(&b, r)
 		case r < utf8.RuneSelf && strings.IndexByte(e.unicode, byte(r)) >= 0:
 			e.hex(&b, r)
 		case r == '"' || r == '\\' || r == '/' && e.slash:

@@ -28,7 +28,7 @@ func forms(values []string) []string {
 func appendForms(all []string, v string) []string {
 	trimmed := strings.TrimSpace(v) // $(cat FILE) and most readers drop the edges
 	for i, whole := range []string{v, trimmed} {
-		if utf8.RuneCountInString(whole) < minimum || i == 1 && trimmed == v {
+		if characters(whole) < minimum || i == 1 && trimmed == v {
 			continue
 		}
 		all = append(all, whole)
@@ -42,13 +42,21 @@ func appendForms(all []string, v string) []string {
 	for line := range strings.Lines(v) {
 		line = strings.TrimRight(line, "\r\n")
 		for _, l := range []string{line, strings.TrimSpace(line)} {
-			if utf8.RuneCountInString(l) >= minimum && !isRule(l) {
+			if characters(l) >= minimum && !isRule(l) {
 				all = append(all, l)
 				all = appendEscaped(all, l)
 			}
 		}
 	}
 	return all
+}
+
+// characters is the length of v, in bytes if it is not text.
+func characters(v string) int {
+	if !utf8.ValidString(v) {
+		return len(v)
+	}
+	return utf8.RuneCountInString(v)
 }
 
 // isRule reports a line that only draws or indents ("--------", spaces): alone
