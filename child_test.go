@@ -19,6 +19,7 @@ import (
 //
 //	child env [NAME...]     print the environment, sorted, or these variables
 //	child env0              the same, unsorted, each ended by NUL
+//	child big FILE NAME N   write a dotenv file with a value of N bytes
 //	child exit N            exit with a status
 //	child cat               copy stdin to stdout
 //	child args ARG...       print the arguments, one a line, quoted
@@ -37,6 +38,9 @@ func childMain() {
 		for _, entry := range os.Environ() {
 			fmt.Print(entry, "\x00")
 		}
+	case "big":
+		size, _ := strconv.Atoi(args[3])
+		_ = os.WriteFile(args[1], []byte(args[2]+"="+strings.Repeat("x", size)+"\n"), 0o600)
 	case "exit":
 		code, _ := strconv.Atoi(args[1])
 		os.Exit(code)

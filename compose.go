@@ -114,7 +114,9 @@ func composeHint(err error) error {
 func toEnviron(s *fetch.Secret) environ.Secret {
 	e := environ.Secret{Name: s.Key, Value: s.Value, Source: s.Origin.Environment + ":" + s.Origin.Path, Kind: kindOfOrigin(s.Origin), Unresolved: s.Unresolved}
 	for _, shadow := range s.Shadowed {
-		e.Shadowed = append(e.Shadowed, environ.Shadow{Source: shadow.Environment + ":" + shadow.Path, Kind: kindOfOrigin(shadow)})
+		e.Shadowed = append(e.Shadowed, environ.Shadow{
+			Source: shadow.Environment + ":" + shadow.Path, Kind: kindOfOrigin(shadow.Origin), Value: shadow.Value, Conflict: shadow.Conflict,
+		})
 	}
 	return e
 }

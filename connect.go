@@ -99,6 +99,7 @@ func (p *program) chain(f *readFlags) *creds.Chain {
 		Stdin:             p.stdin,
 		Stderr:            p.stderr,
 		Now:               p.now,
+		Keyring:           p.keyring,
 	})
 }
 

@@ -35,6 +35,7 @@ func commands() []entry {
 		{"completion", "Print the completion script of a shell.", false, func() command { return new(completionCommand) }},
 		{"man", "Print the manual page.", false, func() command { return new(manCommand) }},
 		{"version", "Print the version.", false, func() command { return new(versionCommand) }},
+		{"__complete", "Propose environments or paths, for the completion scripts.", true, func() command { return new(completeCommand) }},
 	}
 }
 

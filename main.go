@@ -22,6 +22,7 @@ import (
 	"strings"
 	"time"
 
+	"infuse/creds/vault"
 	"infuse/runner"
 )
 
@@ -49,6 +50,7 @@ type program struct {
 	stdout  io.Writer
 	stderr  io.Writer
 	now     func() time.Time
+	keyring vault.Keyring // nil: the system's
 
 	log      *logger
 	settings *settings

@@ -2,8 +2,10 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"infuse/fetch"
@@ -67,6 +69,7 @@ func (p *program) prepare(c command, s *settings) (again bool, err error) {
 	p.settings = s
 	scoped, ok := c.(interface{ scope() *scopeFlags })
 	if !ok || s.project != nil {
+		p.warnUnknownSettings()
 		return false, nil
 	}
 	dir, only := scoped.scope().ConfigDir, scoped.scope().ConfigDir != ""
@@ -86,13 +89,24 @@ func (p *program) prepare(c command, s *settings) (again bool, err error) {
 	return len(s.project) > 0, nil
 }
 
-// warnUnusedSettings names the keys of "infuse" in .infisical.json that no flag
-// of any command has: a typing error there would otherwise go unnoticed.
-func warnUnusedSettings(log *logger, s *settings, known func(string) bool) {
-	for name := range s.unused {
-		if !known(name) {
-			log.Warn("no such setting under the key infuse of "+projectFileName, "name", name)
+// warnUnknownSettings names the keys of "infuse" in .infisical.json that no flag
+// of any command has: a typing error there would otherwise go unnoticed. It
+// costs the whole grammar, so it looks only at keys this command did not use.
+func (p *program) warnUnknownSettings() {
+	if p.settings == nil || len(p.settings.unused) == 0 {
+		return
+	}
+	k, _, err := grammar(p, commands())
+	if err != nil {
+		return
+	}
+	for _, command := range k.Model.Children {
+		for _, flag := range command.Flags {
+			delete(p.settings.unused, flag.Name)
 		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.settings.unused)) {
+		p.log.Warn("no such setting under the key infuse of "+projectFileName, "name", name)
 	}
 }
 

@@ -47,10 +47,6 @@ func (s *settings) Validate(*kong.Application) error { return nil }
 
 // Resolve implements kong.Resolver. An empty variable is as good as none.
 func (s *settings) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-	s.flags[flag.Name] = true
-	for _, alias := range flag.Aliases {
-		s.flags[alias] = true
-	}
 	if flag.Name == "help" {
 		return nil, nil
 	}
@@ -88,9 +84,15 @@ func projectValue(value any) (any, error) {
 // isFlag reports whether a word is one of our long flags.
 func (s *settings) isFlag(name string) bool { return s.flags[name] }
 
-// note records which flags the command line itself set.
+// note records what flags there are, and which the command line itself set.
 func (s *settings) note(parsed *kong.Context) {
 	for _, path := range parsed.Path {
+		for _, flag := range path.Flags {
+			s.flags[flag.Name] = true
+			for _, alias := range flag.Aliases {
+				s.flags[alias] = true
+			}
+		}
 		if path.Flag != nil && !path.Resolved {
 			s.layers[path.Flag.Name] = fromFlag
 		}

@@ -176,7 +176,7 @@ func (r *identityReport) text(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	fmt.Fprintf(t, "infuse\t%s\n", r.Version)
 	for _, a := range r.Providers {
-		fmt.Fprintf(t, "%s\t%s\n", a.Provider, describe(a))
+		fmt.Fprintf(t, "%s\t%s\n", a.Provider, describeAnswer(a))
 	}
 	if r.Server != "" {
 		fmt.Fprintf(t, "server\t%s\n", r.Server)
@@ -197,7 +197,7 @@ func (r *identityReport) text(w io.Writer) error {
 	return t.Flush()
 }
 
-func describe(a creds.Answer) string {
+func describeAnswer(a creds.Answer) string {
 	text := string(a.State)
 	switch a.State {
 	case creds.Wrong:
