@@ -3,6 +3,7 @@ package watch_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -94,6 +95,7 @@ type app struct {
 	interval time.Duration
 	random   func() float64
 	events   bool
+	log      *slog.Logger
 	etag     string
 	vars     map[string]watch.Var
 
@@ -118,7 +120,7 @@ func (a *app) start(ctx context.Context) (stop func(), err error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	cfg := watch.Config{Interval: a.interval, Random: a.random}
+	cfg := watch.Config{Interval: a.interval, Random: a.random, Log: a.log}
 	if a.events {
 		cfg.Events = &watch.Events{Client: a.session.client, Tokens: a.session, ProjectID: a.w.project.ID(), Environment: "prod"}
 	}
@@ -204,4 +206,17 @@ func (a *app) serves(name string) string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.served[name].Value.Reveal()
+}
+
+func handlerClient(t testing.TB, h http.Handler) *api.Client {
+	t.Helper()
+	base, err := api.ParseBase("http://127.0.0.1:8080")
+	if err != nil {
+		t.Fatal(err)
+	}
+	hc, err := api.NewHTTPClient(api.TransportConfig{Base: devserver.RoundTripper{Handler: h}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &api.Client{Base: base, HTTP: hc}
 }
