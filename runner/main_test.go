@@ -37,6 +37,12 @@ var roles = map[string]func(args []string){
 	"@exec":      roleExec,
 	"@supervise": roleSupervise,
 	"@probe":     roleProbe,
+	"@name":      roleName,
+	"@flags":     roleFlags,
+	"@fds":       roleFds,
+	"@scrub":     roleScrub,
+	"@orphans":   roleOrphans,
+	"@threads":   roleThreads,
 	"@burst":     roleBurst,
 	"@status":    roleStatus,
 }

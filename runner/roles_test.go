@@ -3,14 +3,13 @@
 package runner
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"runtime"
-	"sort"
 	"strings"
 	"sync"
 	"syscall"
@@ -20,48 +19,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// roleProbe prints what a process inherits.
-func roleProbe(args []string) {
-	if len(args) > 0 && args[0] == "-ids" {
-		fmt.Printf("pid=%d ppid=%d pgrp=%d\n", os.Getpid(), os.Getppid(), unix.Getpgrp())
-	}
-	status, _ := os.ReadFile("/proc/self/status")
-	for line := range strings.Lines(string(status)) {
-		for _, key := range []string{"SigBlk:", "SigIgn:", "Umask:"} {
-			if strings.HasPrefix(line, key) {
-				fmt.Print(line)
-			}
-		}
-	}
-	limits, _ := os.ReadFile("/proc/self/limits") // Go raises its own soft limit back before exec only
-	for line := range strings.Lines(string(limits)) {
-		if strings.HasPrefix(line, "Max core") {
-			fmt.Print(line)
-		}
-	}
-	dumpable, _ := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0)
-	fmt.Printf("dumpable=%d\n", dumpable)
-	var subreaper int32
-	_ = unix.Prctl(unix.PR_GET_CHILD_SUBREAPER, uintptr(unsafe.Pointer(&subreaper)), 0, 0, 0)
-	fmt.Printf("subreaper=%d\n", subreaper)
-	cwd, _ := os.Getwd()
-	nice, _ := syscall.Getpriority(syscall.PRIO_PROCESS, 0)
-	fmt.Printf("cwd=%s nice=%d\n", cwd, nice)
-	fds, _ := filepath.Glob("/proc/self/fd/*")
-	sort.Strings(fds)
-	for _, fd := range fds {
-		target, err := os.Readlink(fd)
-		if err != nil || strings.HasPrefix(target, "anon_inode:") { // the runtime's own poller
-			continue
-		}
-		if strings.Contains(target, "/proc/") {
-			continue
-		}
-		var n int
-		_, _ = fmt.Sscanf(filepath.Base(fd), "%d", &n)
-		flags, _ := unix.FcntlInt(uintptr(n), unix.F_GETFL, 0)
-		fmt.Printf("fd %d flags %#x %s\n", n, flags, target)
-	}
+// roleProbe prints who it is.
+func roleProbe([]string) {
+	fmt.Printf("pid=%d ppid=%d pgrp=%d\n", os.Getpid(), os.Getppid(), unix.Getpgrp())
 }
 
 // roleBurst prints "ready", then the number of each signal it gets, and ends by SIGTERM with status 3, or when the time is up.
@@ -188,4 +148,104 @@ func leftBehind(goroutines int) string {
 		}
 	}
 	return b.String()
+}
+
+// roleName prints the name it was called by.
+func roleName([]string) { fmt.Println(os.Args[0]) }
+
+// roleFlags prints what only a system call tells.
+func roleFlags([]string) {
+	dumpable, _ := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0)
+	var subreaper int32
+	_ = unix.Prctl(unix.PR_GET_CHILD_SUBREAPER, uintptr(unsafe.Pointer(&subreaper)), 0, 0, 0)
+	fmt.Printf("dumpable=%d subreaper=%d\n", dumpable, subreaper)
+}
+
+// roleFds prints the open files, without the runtime's own, with their flags.
+func roleFds([]string) {
+	for fd := range 64 {
+		target, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd))
+		if err != nil || strings.HasPrefix(target, "anon_inode:") {
+			continue
+		}
+		if i := strings.IndexByte(target, ':'); i >= 0 {
+			target = target[:i] // a pipe is another one in every run
+		}
+		flags, _ := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+		fmt.Printf("fd %d flags %#x %s\n", fd, flags, target)
+	}
+}
+
+// roleScrub scrubs variables and prints what /proc shows afterwards.
+func roleScrub(names []string) {
+	if err := ScrubEnviron(names...); err != nil {
+		failRole(err)
+	}
+	shown, err := os.ReadFile("/proc/self/environ")
+	if err != nil {
+		failRole(err)
+	}
+	fmt.Printf("%s\ntoken from Getenv: %d\n", shown, len(os.Getenv("INFISICAL_TOKEN")))
+}
+
+// roleOrphans makes n orphans, rounds times, that end at once, and then counts the zombies of its parent. Status 42.
+func roleOrphans(args []string) {
+	var n, rounds int
+	_, _ = fmt.Sscan(args[0], &n)
+	_, _ = fmt.Sscan(args[1], &rounds)
+	for range rounds {
+		// The subshell ends at once, so what it started is orphaned.
+		cmd := exec.Command("/bin/sh", "-c", fmt.Sprintf("i=0; while [ $i -lt %d ]; do (: & ) ; i=$((i+1)); done", n))
+		if err := cmd.Run(); err != nil {
+			failRole(err)
+		}
+	}
+	parent := os.Getppid()
+	zombies := 0
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		zombies = 0
+		for _, p := range processes() {
+			if p.ppid == parent && p.dead {
+				zombies++
+			}
+		}
+		if zombies == 0 {
+			break
+		}
+	}
+	fmt.Printf("zombies=%d\n", zombies)
+	os.Exit(42)
+}
+
+// roleThreads supervises a command while other goroutines end with their threads.
+func roleThreads(args []string) {
+	stop := make(chan struct{})
+	var group sync.WaitGroup
+	group.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			var locked sync.WaitGroup
+			for range 4 {
+				locked.Go(func() { runtime.LockOSThread() }) // never unlocked: the thread ends
+			}
+			locked.Wait()
+		}
+	})
+	path, err := LookupIn(args[0], os.Environ())
+	if err != nil {
+		failRole(err)
+	}
+	result := make(chan func())
+	go func() {
+		st, err := Supervise(context.Background(), Config{Path: path, Argv: args, Env: os.Environ()})
+		result <- func() { finish(st, err) }
+	}()
+	done := <-result
+	close(stop)
+	group.Wait()
+	done()
 }
