@@ -56,7 +56,7 @@ func fetchHint(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.DeadlineExceeded) {
 		return cause
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
+	if timedOut(err) || ctx.Err() != nil {
 		return hinted(err, "--timeout gives it longer")
 	}
 	if answer, ok := errors.AsType[*api.Error](err); ok {
@@ -68,6 +68,15 @@ func fetchHint(ctx context.Context, err error) error {
 		}
 	}
 	return err
+}
+
+// timedOut reports whether an error anywhere in err's chain is a time limit.
+func timedOut(err error) bool {
+	limit, ok := errors.AsType[interface {
+		error
+		Timeout() bool
+	}](err)
+	return ok && limit.Timeout()
 }
 
 // warn prints warnings of the layers below.

@@ -67,11 +67,11 @@ func cmdServer(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	switch args[0] {
 	case "set":
-		s.project.Set(args[1], args[2], args[3], value(ts, args[4]))
+		s.project.Set(args[1], args[2], value(ts, args[3]), value(ts, args[4]))
 	case "hide":
 		s.project.Put(devserver.Secret{Environment: args[1], Path: args[2], Key: args[3], Value: "hidden", Hidden: true})
 	case "delete":
-		s.project.Delete(args[1], args[2], args[3])
+		s.project.Delete(args[1], args[2], value(ts, args[3]))
 	case "folder":
 		s.project.Folder(args[1], args[2])
 	case "import":
