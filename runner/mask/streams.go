@@ -173,12 +173,12 @@ func (c *Child) Started(pid int) {
 	for _, f := range c.ends {
 		_ = f.Close() // only the child holds them now, so that its end is the end of the output
 	}
+	if c.relay != nil {
+		c.relay.start(pid) // raw mode first: the child's terminal has made CR LF of its newlines
+	}
 	c.errs = make([]error, len(c.pumps))
 	for i, p := range c.pumps {
 		c.running.Go(func() { _, c.errs[i] = p.Run(c.gone) })
-	}
-	if c.relay != nil {
-		c.relay.start(pid)
 	}
 }
 
