@@ -27,7 +27,6 @@ type files struct {
 	recheck      <-chan struct{}
 	log          *slog.Logger
 	send         func(signal)
-	open         func() (*fsnotify.Watcher, error)
 
 	notify  *fsnotify.Watcher // nil: the kernel does not tell, or not of all
 	watched map[string]bool   // directories
@@ -35,25 +34,26 @@ type files struct {
 	seen    map[string]digest // by path
 }
 
-func newFiles(cfg Config, recheck <-chan struct{}, send func(signal)) *files {
-	return &files{
-		paths: cfg.Files, trees: cfg.Trees, recheck: recheck, log: cfg.Log, send: send,
-		open: fsnotify.NewWatcher, watched: map[string]bool{},
-	}
-}
-
-func (f *files) run(ctx context.Context) {
+// newFiles watches from now on; run tells of what changes after this moment.
+func newFiles(cfg Config, recheck <-chan struct{}, open func() (*fsnotify.Watcher, error)) *files {
+	f := &files{paths: cfg.Files, trees: cfg.Trees, recheck: recheck, log: cfg.Log, watched: map[string]bool{}}
 	var err error
-	if f.notify, err = f.open(); err != nil {
+	if f.notify, err = open(); err != nil {
+		f.notify = nil
 		f.blind(err)
 	}
+	f.arm()
+	f.seen = f.read() // after arming: what comes in between is seen twice, not missed
+	return f
+}
+
+func (f *files) run(ctx context.Context, send func(signal)) {
+	f.send = send
 	defer func() {
 		if f.notify != nil {
 			f.notify.Close()
 		}
 	}()
-	f.arm()
-	f.seen = f.read() // after arming: what comes in between is seen twice, not missed
 	settle := time.NewTimer(time.Hour)
 	defer settle.Stop()
 	settling := false
@@ -74,10 +74,17 @@ func (f *files) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case ev, ok := <-events:
-			if ok && f.matters(ev) {
+			switch {
+			case !ok:
+				f.blind(fsnotify.ErrClosed)
+			case f.matters(ev):
 				soon()
 			}
-		case err := <-errs:
+		case err, ok := <-errs:
+			if !ok {
+				f.blind(fsnotify.ErrClosed)
+				continue
+			}
 			f.log.Debug("file events", "reason", err) // such as an overflown queue: read everything
 			soon()
 		case <-settle.C:

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
+
+	"github.com/fsnotify/fsnotify"
 )
 
 // Config says what to watch. Its zero value polls every minute and nothing else.
@@ -19,6 +21,8 @@ type Config struct {
 	Events *Events        // nil: no project events
 	Log    *slog.Logger   // nil: none. Names and reasons only, never a value
 	Random func() float64 // [0,1), for jitter; nil: math/rand/v2
+
+	notify func() (*fsnotify.Watcher, error) // a test makes it fail
 }
 
 // Watcher merges everything of a Config into one channel.
@@ -43,7 +47,7 @@ type signal struct {
 }
 
 // Start begins to watch, with the first poll at a random moment of the first
-// interval. It ends with ctx.
+// interval; files count as they are when it returns. It ends with ctx.
 func Start(ctx context.Context, cfg Config) *Watcher {
 	switch {
 	case cfg.Interval == 0:
@@ -63,6 +67,13 @@ func Start(ctx context.Context, cfg Config) *Watcher {
 		cfg: cfg, out: c, reports: w.reports, again: w.again,
 		signals: make(chan signal), recheck: make(chan struct{}, 1),
 		schedule: schedule{interval: cfg.Interval, random: cfg.Random},
+	}
+	if len(cfg.Files)+len(cfg.Trees) > 0 {
+		open := cfg.notify
+		if open == nil {
+			open = fsnotify.NewWatcher
+		}
+		o.files = newFiles(cfg, o.recheck, open)
 	}
 	go func() {
 		defer close(w.done)
@@ -100,7 +111,8 @@ type owner struct {
 	reports <-chan report
 	again   <-chan time.Duration
 	signals chan signal
-	recheck chan struct{} // asks the file watcher to look by itself
+	files   *files        // nil: none
+	recheck chan struct{} // asks it to look by itself
 
 	schedule schedule
 	pending  hint
@@ -117,9 +129,8 @@ func (o *owner) run(ctx context.Context) {
 		s := newStream(o.cfg, func(sig signal) { send(ctx, o.signals, sig) })
 		others.Go(func() { s.run(ctx) })
 	}
-	if len(o.cfg.Files)+len(o.cfg.Trees) > 0 {
-		f := newFiles(o.cfg, o.recheck, func(sig signal) { send(ctx, o.signals, sig) })
-		others.Go(func() { f.run(ctx) })
+	if o.files != nil {
+		others.Go(func() { o.files.run(ctx, func(sig signal) { send(ctx, o.signals, sig) }) })
 	}
 	o.schedule.start(time.Now())
 	timer := time.NewTimer(time.Hour)
