@@ -23,8 +23,7 @@ const (
 )
 
 // newPlatformClient asks metadata endpoints directly and everything else
-// through the usual proxies. Redirects are not followed: none of these
-// endpoints uses them, and the request may carry a credential.
+// through the usual proxies.
 func newPlatformClient() *http.Client {
 	return &http.Client{
 		Transport: &http.Transport{
@@ -38,7 +37,6 @@ func newPlatformClient() *http.Client {
 			TLSHandshakeTimeout: 5 * time.Second,
 			DisableKeepAlives:   true,
 		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
 
@@ -72,17 +70,20 @@ func (e *platformError) Error() string {
 
 // platform sends call and returns the body of a 200.
 func (in *input) platform(ctx context.Context, call platformCall) ([]byte, error) {
-	client := in.Platform
-	if client == nil {
-		client = newPlatformClient()
+	client := newPlatformClient()
+	if in.Platform != nil {
+		*client = *in.Platform
 	}
+	// No redirects: none of these endpoints uses them, and the request may
+	// carry a credential.
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	for try := 1; ; try++ {
 		body, err := call.send(ctx, client)
 		if err == nil || try == platformTries || !passing(err) || ctx.Err() != nil {
 			return body, err
 		}
 		select {
-		case <-time.After(platformPause << try):
+		case <-time.After(platformPause << (try - 1)):
 		case <-ctx.Done():
 			return nil, err
 		}
