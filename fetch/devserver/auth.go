@@ -14,17 +14,6 @@ type actor struct {
 
 func (a actor) none() bool { return a == actor{} }
 
-// id of the identity or user.
-func (a actor) id() string {
-	switch {
-	case a.identity != nil:
-		return a.identity.ID
-	case a.user != nil:
-		return a.user.ID
-	}
-	return ""
-}
-
 // userID is who personal values may belong to.
 func (a actor) userID() string {
 	if a.user != nil {

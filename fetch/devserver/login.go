@@ -109,15 +109,18 @@ func (s *Server) methodLogin(c *call) (any, error) {
 	if id == nil || id.Verify[method] == nil {
 		return nil, notFound("No identity with specified ID was found, or it has no " + method + " method")
 	}
-	// The verifier may do anything, so it runs without the lock.
-	verify := id.Verify[method]
-	s.mu.Unlock()
-	err := verify(c.r, body)
-	s.mu.Lock()
-	if err != nil {
+	if err := s.verified(id.Verify[method], c, body); err != nil {
 		return nil, unauthorized(err.Error())
 	}
 	return s.issue(id, "", method), nil
+}
+
+// verified runs a verifier without the lock, since it may do anything, and takes the lock
+// again even if it panics.
+func (s *Server) verified(verify VerifyFunc, c *call, body map[string]any) error {
+	s.mu.Unlock()
+	defer s.mu.Lock()
+	return verify(c.r, body)
 }
 
 // loginMethods are the routes that exist beside universal-auth.

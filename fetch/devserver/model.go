@@ -35,9 +35,13 @@ type folder struct {
 	parent               *folder
 	children             []*folder // in the order of their creation
 	secrets              []*secret // sorted by id
+	byKey                map[keyOf]*secret
 	imports              []*importLink
 	createdAt, updatedAt time.Time
 }
+
+// keyOf is a key and whose it is; the user of a shared secret is empty.
+type keyOf struct{ key, userID string }
 
 type secret struct {
 	Secret
@@ -207,24 +211,31 @@ func clean(path string) string {
 }
 
 // secret finds a row by key: the shared one, or the personal one of a user.
-func (f *folder) secret(key, userID string) *secret {
-	for _, sec := range f.secrets {
-		if sec.Key == key && sec.UserID == userID {
-			return sec
-		}
-	}
-	return nil
-}
+func (f *folder) secret(key, userID string) *secret { return f.byKey[keyOf{key, userID}] }
 
 func (f *folder) add(sec *secret) {
 	i, _ := slices.BinarySearchFunc(f.secrets, sec.ID, func(a *secret, id string) int { return strings.Compare(a.ID, id) })
 	f.secrets = slices.Insert(f.secrets, i, sec)
+	if f.byKey == nil {
+		f.byKey = map[keyOf]*secret{}
+	}
+	f.byKey[keyOf{sec.Key, sec.UserID}] = sec
 }
 
+func (f *folder) rename(sec *secret, key string) {
+	delete(f.byKey, keyOf{sec.Key, sec.UserID})
+	sec.Key = key
+	f.byKey[keyOf{key, sec.UserID}] = sec
+}
+
+// remove takes a row away; the personal values of a key go with the shared one.
 func (f *folder) remove(sec *secret) {
 	f.secrets = slices.DeleteFunc(f.secrets, func(other *secret) bool {
-		// The personal values of a key go with the shared one.
-		return other == sec || sec.UserID == "" && other.Key == sec.Key
+		gone := other == sec || sec.UserID == "" && other.Key == sec.Key
+		if gone {
+			delete(f.byKey, keyOf{other.Key, other.UserID})
+		}
+		return gone
 	})
 }
 

@@ -150,7 +150,7 @@ func (s *Server) update(t target, name string, body map[string]any) (row, *failu
 			return row{}, badRequest("Secret with the new name already exists")
 		}
 		s.emit(t.p, "secret:delete", t.env, t.path, name)
-		sec.Key = renamed
+		t.f.rename(sec, renamed)
 	}
 	sec.version++
 	sec.updatedAt = s.now()

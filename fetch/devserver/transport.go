@@ -57,7 +57,7 @@ func (t RoundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	// A body that nobody reads must not hold the handler: net/http ends it with the request's context, and so does this.
 	stop := context.AfterFunc(ctx, func() { _ = reader.CloseWithError(context.Cause(ctx)) })
-	body := &pipeBody{PipeReader: reader, done: func() { stop(); cancel() }}
+	body := &pipeBody{PipeReader: reader, ctx: req.Context(), done: func() { stop(); cancel() }}
 	return &http.Response{
 		Status: strconv.Itoa(w.status) + " " + http.StatusText(w.status), StatusCode: w.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: w.sent, Body: body, ContentLength: -1, Request: req,
@@ -66,6 +66,7 @@ func (t RoundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 
 type pipeBody struct {
 	*io.PipeReader
+	ctx  context.Context // of the request, whose end is what a broken read is about
 	done func()
 }
 
@@ -73,6 +74,9 @@ func (b *pipeBody) Read(p []byte) (int, error) {
 	n, err := b.PipeReader.Read(p)
 	if err != nil {
 		b.done()
+		if err != io.EOF && b.ctx.Err() != nil {
+			err = b.ctx.Err()
+		}
 	}
 	return n, err
 }
