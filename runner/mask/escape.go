@@ -10,9 +10,16 @@ import (
 // appendEscaped adds v as the usual URL and JSON encoders write it, where that
 // differs from v.
 func appendEscaped(all []string, v string) []string {
+	if strings.IndexFunc(v, special) < 0 {
+		return all
+	}
+	spaces := []string{"%20", "+"}
+	if !strings.Contains(v, " ") {
+		spaces = spaces[:1]
+	}
 	for _, safe := range urlSafe {
 		for _, digits := range []string{"0123456789ABCDEF", "0123456789abcdef"} {
-			for _, space := range []string{"%20", "+"} {
+			for _, space := range spaces {
 				all = appendOther(all, v, escapeURL(v, safe, space, digits))
 			}
 		}
@@ -21,6 +28,11 @@ func appendEscaped(all []string, v string) []string {
 		all = appendOther(all, v, e.escape(v))
 	}
 	return all
+}
+
+// special reports what some encoder may not leave as it is.
+func special(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9')
 }
 
 func appendOther(all []string, v, form string) []string {
