@@ -20,12 +20,13 @@ import (
 //	child env [NAME...]     print the environment, sorted, or these variables
 //	child env0              the same, unsorted, each ended by NUL
 //	child big FILE NAME N   write a dotenv file with a value of N bytes
+//	child pid               print the process id
 //	child exit N            exit with a status
 //	child cat               copy stdin to stdout
 //	child args ARG...       print the arguments, one a line, quoted
 //	child serve [NAME...]   print "ready PID" and the variables, then wait; on TERM print "bye" and exit 0,
 //	                        on HUP print "hup", on "exit N" from stdin exit
-//	child stubborn          print "ready PID" and ignore TERM
+//	child stubborn          serve that ignores TERM
 func childMain() {
 	args := os.Args[1:]
 	if len(args) == 0 {
@@ -41,6 +42,8 @@ func childMain() {
 	case "big":
 		size, _ := strconv.Atoi(args[3])
 		_ = os.WriteFile(args[1], []byte(args[2]+"="+strings.Repeat("x", size)+"\n"), 0o600)
+	case "pid":
+		fmt.Println(os.Getpid())
 	case "exit":
 		code, _ := strconv.Atoi(args[1])
 		os.Exit(code)
@@ -54,8 +57,7 @@ func childMain() {
 		serveChild(args[1:])
 	case "stubborn":
 		signal.Ignore(syscall.SIGTERM)
-		fmt.Println("ready", os.Getpid())
-		select {}
+		serveChild(nil)
 	default:
 		fmt.Fprintln(os.Stderr, "child: unknown command", args[0])
 		os.Exit(99)
@@ -81,8 +83,13 @@ func printEnvironment(names []string) {
 
 func serveChild(names []string) {
 	signals := make(chan os.Signal, 16)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT)
-	printEnvironment(append([]string{}, names...))
+	signal.Notify(signals, syscall.SIGHUP, syscall.SIGINT)
+	if !signal.Ignored(syscall.SIGTERM) {
+		signal.Notify(signals, syscall.SIGTERM)
+	}
+	if len(names) > 0 {
+		printEnvironment(names)
+	}
 	fmt.Println("ready", os.Getpid())
 	lines := make(chan string)
 	go func() {

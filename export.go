@@ -188,7 +188,7 @@ func (w *exporter) encode(ctx context.Context, plan *environ.Plan) ([]byte, erro
 	if err != nil {
 		return nil, fmt.Errorf("reading the template: %w", err)
 	}
-	return envfile.ExecuteTemplate(ctx, string(text), plan.Vars(), &templateSource{read: w.read})
+	return envfile.ExecuteTemplate(ctx, string(text), plan.Vars(), &templateSource{read: w.read, flags: &w.c.scopeFlags})
 }
 
 // appendFile adds to $GITHUB_ENV, which belongs to the runner and is shared by

@@ -17,8 +17,9 @@ var update = flag.Bool("update", false, "rewrite the golden parts of the scripts
 // infuse itself, and small children.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"infuse": main,
-		"child":  childMain,
+		"infuse":    main,
+		"child":     childMain,
+		"catatonit": childMain, // the name of an init: see pid1.txtar
 	})
 }
 

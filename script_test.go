@@ -26,15 +26,17 @@ const patience = 60 * time.Second
 // scriptCommands are the commands that scripts have beside testscript's own:
 //
 //	status N|SIGNAL CMD...     run CMD; it must exit with N or die of SIGNAL
-//	start NAME CMD...          run CMD in the background
+//	start NAME CMD...          run CMD in the background; sets NAME_PID
 //	waitout NAME REGEXP        wait until its stdout (or stderr, waiterr) matches
 //	signal SIGNAL NAME         send a signal to it
 //	tell NAME LINE             write a line to its stdin; tell NAME closes it
 //	waitstatus N|SIGNAL NAME   wait for its end
+//	waitfile FILE REGEXP       wait until a file matches
+//	outcount NAME REGEXP N     its stdout matches so often
 //	server ...                 the development server, see server_test.go
 //
-// and the condition [installed:PROGRAM], which is an error instead of false
-// where INFUSE_TEST_REQUIRE=1.
+// and the conditions [namespaces] (PID namespaces may be made here) and
+// [installed:PROGRAM], which is an error instead of false where INFUSE_TEST_REQUIRE=1.
 func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
 		"status":     cmdStatus,
@@ -44,6 +46,8 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"signal":     cmdSignal,
 		"tell":       cmdTell,
 		"waitstatus": cmdWaitStatus,
+		"waitfile":   cmdWaitFile,
+		"outcount":   cmdOutCount,
 		"server":     cmdServer,
 	}
 }
@@ -128,6 +132,7 @@ func cmdStart(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(j.cmd.Start())
 	go func() { j.done <- j.cmd.Wait() }()
 	state(ts).jobs[args[0]] = j
+	ts.Setenv(args[0]+"_PID", strconv.Itoa(j.cmd.Process.Pid))
 	ts.Defer(func() {
 		_ = j.cmd.Process.Kill()
 		<-j.done
@@ -196,6 +201,9 @@ func cmdWaitStatus(ts *testscript.TestScript, neg bool, args []string) {
 
 // installed is the condition of that name.
 func installed(condition string) (bool, error) {
+	if condition == "namespaces" {
+		return exec.Command("unshare", "--pid", "--fork", "--mount-proc", "true").Run() == nil, nil
+	}
 	program, ok := strings.CutPrefix(condition, "installed:")
 	if !ok {
 		return false, fmt.Errorf("unknown condition %q", condition)
@@ -204,6 +212,34 @@ func installed(condition string) (bool, error) {
 		return false, fmt.Errorf("%s is not installed, and INFUSE_TEST_REQUIRE=1 forbids to skip", program)
 	}
 	return lookProgram(program), nil
+}
+
+func cmdWaitFile(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: waitfile FILE REGEXP")
+	}
+	pattern := regexp.MustCompile("(?m)" + args[1])
+	body := ""
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if b, err := os.ReadFile(ts.MkAbs(args[0])); err == nil {
+			if body = string(b); pattern.MatchString(body) {
+				return
+			}
+		}
+	}
+	ts.Fatalf("%s never matched %q:\n%s", args[0], args[1], body)
+}
+
+func cmdOutCount(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: outcount NAME REGEXP N")
+	}
+	want, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	out := findJob(ts, args[0]).out.String()
+	if got := len(regexp.MustCompile("(?m)"+args[1]).FindAllString(out, -1)); got != want {
+		ts.Fatalf("%q matches %d times, want %d:\n%s", args[1], got, want, out)
+	}
 }
 
 func findJob(ts *testscript.TestScript, name string) *job {
