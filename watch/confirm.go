@@ -95,8 +95,8 @@ const (
 const (
 	againPushed  = 50 * time.Millisecond // the quiet period has passed before the first look
 	againPolled  = 500 * time.Millisecond
-	againMinimum = 250 * time.Millisecond
-	againMaximum = 3 * time.Second
+	againMinimum = 150 * time.Millisecond
+	againMaximum = 2 * time.Second
 )
 
 // Confirm decides which looks are worth acting upon. It works name by name, so
@@ -128,7 +128,7 @@ type Confirm struct {
 // watcher's: the looks of one confirmation are spread over a part of it.
 func NewConfirm(interval time.Duration, first Look) *Confirm {
 	c := &Confirm{
-		spacing: min(max(interval/20, againMinimum), againMaximum),
+		spacing: min(max(interval/30, againMinimum), againMaximum),
 		applied: maps.Clone(first.Vars),
 		empty:   first.Empty,
 		doubts:  map[string]*doubt{},

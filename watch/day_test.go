@@ -22,7 +22,7 @@ func TestADay(t *testing.T) {
 }
 
 func aDay(t *testing.T, events bool) {
-	const outageFrom, outageTo = 9 * time.Hour, 11 * time.Hour
+	const outageFrom, outageTo = 9*time.Hour + 10*time.Minute, 11*time.Hour + 10*time.Minute
 	random := rand.New(rand.NewPCG(7, 7))
 	w := newWorld(devserver.Config{Limits: &devserver.Limits{}, KeepRequests: 100000}, devserver.Identity{TTL: time.Hour, MaxTTL: time.Hour})
 	w.project.Set("prod", "/", "HOST", "db.internal")
@@ -52,7 +52,7 @@ func aDay(t *testing.T, events bool) {
 		case outageTo:
 			restore()
 		}
-		// Twenty changes, the eighth in the outage; every third of a value that flickers.
+		// Twenty changes, the ninth in the outage; every third of a value that flickers.
 		if n := minute / 72; minute%72 == 36 {
 			if n%3 == 2 {
 				w.project.Set("prod", "/", "HOST", fmt.Sprintf("db-%d.internal", n))

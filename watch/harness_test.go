@@ -35,15 +35,15 @@ func newWorld(cfg devserver.Config, id devserver.Identity) *world {
 	return w
 }
 
-// client is the real transport over the server's handler, with one retry a
-// request, as from the given address.
+// client is the real transport over the server's handler, as from the given
+// address. Nothing is retried: the next poll is the retry.
 func (w *world) client(t testing.TB, address string) *api.Client {
 	t.Helper()
 	base, err := api.ParseBase("http://127.0.0.1:8080")
 	if err != nil {
 		t.Fatal(err)
 	}
-	hc, err := api.NewHTTPClient(api.TransportConfig{Base: w.srv.Transport(), Retries: 1, Headers: http.Header{"X-Forwarded-For": {address}}})
+	hc, err := api.NewHTTPClient(api.TransportConfig{Base: w.srv.Transport(), Retries: -1, Headers: http.Header{"X-Forwarded-For": {address}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,9 +20,14 @@ const (
 	slowMaximum = 5 * time.Minute
 	jitter      = 0.1
 
+	// Looks of many watchers that found the same change are spread by so much.
+	againSpread = 2 * time.Second
+	// A look for an announced change that failed is tried once more soon.
+	soon = 5 * time.Second
+
 	// backoffFactor bounds the pause after failed looks in intervals: whoever
 	// was cut off is back within two of them, jitter included.
-	backoffFactor  = 1.8
+	backoffFactor  = 1.6
 	backoffGrowth  = 1.3
 	backoffMinimum = time.Minute // the bound of a shorter interval
 )
@@ -62,6 +67,7 @@ func (s *schedule) reported(now time.Time, e Event, err error) {
 	if e.Kind == File {
 		return // the server may not have been asked
 	}
+	failed := s.failures > 0
 	if err == nil {
 		s.failures = 0
 		s.notBefore = time.Time{}
@@ -72,6 +78,13 @@ func (s *schedule) reported(now time.Time, e Event, err error) {
 		s.failures++
 	}
 	s.next = now.Add(s.pause())
+	switch {
+	case s.failures == 1 && e.Kind != Poll:
+		s.next = now.Add(min(s.interval, time.Duration((0.5+s.random())*float64(soon))))
+	case failed && err == nil:
+		// Longer pauses fold a fleet unevenly into the interval: mix it anew.
+		s.next = now.Add(time.Duration((0.5 + s.random()) * float64(s.interval)))
+	}
 	if wait := boundedRetryAfter(err); wait > 0 {
 		// Not all who were told the same second come back in it.
 		s.notBefore = now.Add(wait + time.Duration(s.random()*float64(s.interval)/2))
@@ -90,6 +103,14 @@ func (s *schedule) stream(now time.Time, up bool) {
 			s.next = s.notBefore
 		}
 	}
+}
+
+// again spreads a second look, unless it is in a hurry.
+func (s *schedule) again(d time.Duration) time.Duration {
+	if d < againMinimum {
+		return d
+	}
+	return d + time.Duration(s.random()*float64(min(againSpread, s.interval/30)))
 }
 
 func (s *schedule) pause() time.Duration {

@@ -93,7 +93,8 @@ func (w *Watcher) Report(err error) {
 	}
 }
 
-// LookAgain asks for one more event in d. An event that comes earlier takes its place.
+// LookAgain asks for one more event in d, or a little later, so that the second
+// looks of a fleet are spread. An event that comes earlier takes its place.
 func (w *Watcher) LookAgain(d time.Duration) {
 	select {
 	case w.again <- d:
@@ -151,7 +152,7 @@ func (o *owner) run(ctx context.Context) {
 		case r := <-o.reports:
 			o.schedule.reported(time.Now(), o.last, r.err)
 		case d := <-o.again:
-			o.againAt = time.Now().Add(d)
+			o.againAt = time.Now().Add(o.schedule.again(d))
 		case sig := <-o.signals:
 			o.signal(time.Now(), sig)
 		}

