@@ -182,6 +182,27 @@ func TestServiceTokenTrap(t *testing.T) {
 	}
 }
 
+// TestDeniedReference: a reference to what the token may not read fails the list of a current
+// server and stays as it is on one of 2024; in imports it always stays.
+func TestDeniedReference(t *testing.T) {
+	for era, want := range map[devserver.Era]int{devserver.Current: 403, devserver.Era2024: 200} {
+		w := newWorld(devserver.Config{Era: era})
+		w.p.Set("dev", "/", "REF", "${prod.KEY}")
+		w.p.Set("prod", "/", "KEY", "s3cret")
+		w.p.Set("dev", "/imported", "REF", "${prod.KEY}")
+		w.p.AddImport(devserver.Import{Environment: "dev", Path: "/importing", FromEnvironment: "dev", FromPath: "/imported"})
+		w.token = w.AddServiceToken(devserver.ServiceToken{ProjectID: w.p.ID(), Scopes: []devserver.ServiceTokenScope{{Environment: "dev", Path: "/**"}}}).Bearer()
+		r := w.listV3(t, "environment=dev&expandSecretReferences=true")
+		if r.status != want || strings.Contains(r.body, "s3cret") || want == 403 && !strings.Contains(r.body, `"details":["You do not have permission`) {
+			t.Errorf("era %d: %d %s", era, r.status, r.body)
+		}
+		r = w.listV3(t, "environment=dev&expandSecretReferences=true&include_imports=true&secretPath=/importing")
+		if r.status != 200 || r.values(t)["dev:/imported REF"] != "${prod.KEY}" {
+			t.Errorf("era %d: imports: %d %s", era, r.status, r.body)
+		}
+	}
+}
+
 func TestRoles(t *testing.T) {
 	w := newWorld(devserver.Config{})
 	w.p.Set("dev", "/", "A", "1")

@@ -8,11 +8,14 @@ type failure struct {
 	status  int
 	kind    string
 	message any
+	details []string // on a current server
 }
 
 func (f *failure) Error() string { return f.kind }
 
-func fail(status int, kind, message string) *failure { return &failure{status, kind, message} }
+func fail(status int, kind, message string) *failure {
+	return &failure{status: status, kind: kind, message: message}
+}
 
 func badRequest(message string) *failure { return fail(http.StatusBadRequest, "BadRequest", message) }
 
@@ -34,10 +37,11 @@ func somethingWentWrong(kind string) *failure {
 
 // errorBody is the JSON of a failure. reqId is the first member, and only on a current server.
 type errorBody struct {
-	RequestID  string `json:"reqId,omitempty"`
-	StatusCode int    `json:"statusCode"`
-	Message    any    `json:"message"`
-	Error      string `json:"error"`
+	RequestID  string   `json:"reqId,omitempty"`
+	StatusCode int      `json:"statusCode"`
+	Message    any      `json:"message"`
+	Error      string   `json:"error"`
+	Details    []string `json:"details,omitempty"`
 }
 
 // routeNotFound is what the server's HTTP framework says on its own; its
@@ -97,5 +101,5 @@ func (s *Server) invalid(issues ...any) *failure {
 	if s.cfg.Era == Era2024 {
 		status = http.StatusUnauthorized
 	}
-	return &failure{status, "ValidationFailure", issues}
+	return &failure{status: status, kind: "ValidationFailure", message: issues}
 }

@@ -18,7 +18,7 @@ func TestFlicker(t *testing.T) {
 		w.SetFlicker(devserver.RealFlicker)
 		return w
 	}
-	const n = 1200
+	const n = 600
 	run := func(w *world) (pattern string, half int) {
 		tags := map[string]bool{}
 		for range n {
@@ -43,7 +43,7 @@ func TestFlicker(t *testing.T) {
 		return pattern, half
 	}
 	pattern, half := run(build(7))
-	if share := float64(half) / n; math.Abs(share-devserver.RealFlicker) > 0.04 {
+	if share := float64(half) / n; math.Abs(share-devserver.RealFlicker) > 0.05 {
 		t.Errorf("%d of %d answers are half expanded", half, n)
 	}
 	if !strings.Contains(pattern, "hh") {

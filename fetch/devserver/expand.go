@@ -1,6 +1,7 @@
 package devserver
 
 import (
+	"net/http"
 	"strings"
 
 	"infuse/fetch/store"
@@ -11,7 +12,8 @@ type expansion struct {
 	server  *Server
 	project *Project
 	actor   actor
-	half    bool // this answer is one of those that come back half expanded
+	half    bool     // this answer is one of those that come back half expanded
+	denied  []string // references to what the actor may not read
 }
 
 // newExpansion draws, if the flicker is on, whether this answer is half expanded.
@@ -22,14 +24,27 @@ func (s *Server) newExpansion(p *Project, who actor) *expansion {
 // lookup finds a raw shared value. What the actor may not read is not there.
 func (x *expansion) lookup(env, path, key string) (string, bool) {
 	f := x.project.find(env, path)
-	if f == nil || x.actor.may("read", x.project, env, path) != nil {
+	if f == nil {
 		return "", false
 	}
 	sec := f.secret(key, "")
 	if sec == nil || sec.Hidden {
 		return "", false
 	}
+	if x.actor.may("read", x.project, env, path) != nil {
+		x.denied = append(x.denied, "You do not have permission to read the secret '"+key+"' in environment '"+env+"' at path '"+path+"'")
+		return "", false
+	}
 	return sec.Value, true
+}
+
+// refused is the error of a current server for a reference the actor may not follow. That of
+// 2024 leaves the reference as it is, as both do inside imports.
+func (x *expansion) refused() error {
+	if len(x.denied) == 0 || x.server.cfg.Era == Era2024 {
+		return nil
+	}
+	return &failure{status: http.StatusForbidden, kind: "PermissionDenied", message: "Failed to expand one or more secret references", details: x.denied}
 }
 
 // value is what a secret that stands in env and path expands to.

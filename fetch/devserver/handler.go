@@ -102,7 +102,7 @@ func (s *Server) reply(body any, err error) answer {
 		status = f.status
 		e := errorBody{StatusCode: f.status, Message: f.message, Error: f.kind}
 		if s.cfg.Era != Era2024 {
-			e.RequestID = s.requestID()
+			e.RequestID, e.Details = s.requestID(), f.details
 		}
 		body = e
 	default:

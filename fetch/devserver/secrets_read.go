@@ -170,6 +170,9 @@ func (s *Server) list(c *call, q query, issues []any, missing string) (any, erro
 			}
 		}
 	})
+	if err := x.refused(); err != nil {
+		return nil, err
+	}
 	slices.SortFunc(out.Secrets, func(a, b row) int { return strings.Compare(a.ID, b.ID) })
 	if sc.imports {
 		imports := s.imports(sc, x, links)
@@ -307,7 +310,7 @@ func (s *Server) get(c *call, q query, issues []any, missing string) (any, error
 		if s.cfg.Era == Era2024 {
 			r.Path = ""
 		}
-		return singleAnswer{r}, nil
+		return singleAnswer{r}, x.refused()
 	}
 	if sc.imports && sc.kind == "shared" {
 		for _, link := range slices.Backward(f.imports) {
