@@ -56,7 +56,7 @@ func (p *program) connect(ctx context.Context, f *readFlags, scope fetch.Scope) 
 	}
 	c.server = client
 	c.session = creds.NewSession(client, c.credential)
-	source := &fetch.HTTPSource{API: client, Tokens: c.session, ServiceToken: c.credential.Method == methodServiceToken}
+	source := &fetch.HTTPSource{API: client, Tokens: c.session, Settle: true, ServiceToken: c.credential.Method == methodServiceToken}
 	if !source.ServiceToken { // its project and environment may come from the token
 		if _, err := scope.Normalize(); err != nil {
 			return c, fetchHint(ctx, err)

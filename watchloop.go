@@ -36,7 +36,7 @@ func (l *watchLoop) run(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if l.read.http != nil {
-		l.read.http.Conditional = true
+		l.read.http.Conditional, l.read.http.Settle = true, false // Confirm judges every look
 	}
 	w := watch.Start(ctx, l.watchConfig())
 	defer w.Wait()

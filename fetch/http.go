@@ -27,6 +27,11 @@ type HTTPSource struct {
 	// for too long now and then, so ask without it, with Fresh, every so often.
 	Conditional bool
 
+	// Settle looks again, up to twice, where a value came back with a reference
+	// in it: see settle. For the start of a program; a watcher confirms what it
+	// sees by itself.
+	Settle bool
+
 	// ServiceToken lets a scope come without project and environment: they are
 	// the token's own. A scope is checked against a service token in any case.
 	ServiceToken bool
@@ -56,6 +61,14 @@ func Fresh(ctx context.Context) context.Context { return context.WithValue(ctx, 
 // missing from the scope is a *ScopeError and costs no request, not even a
 // login; what does not exist is a *NotFoundError; a value that is kept back is a *HiddenError.
 func (s *HTTPSource) Fetch(ctx context.Context, scope Scope) (*Snapshot, error) {
+	if s.Settle && scope.Expand {
+		return settle(ctx, s.look, scope)
+	}
+	return s.look(ctx, scope)
+}
+
+// look is one Fetch, as the server answers it.
+func (s *HTTPSource) look(ctx context.Context, scope Scope) (*Snapshot, error) {
 	var err error
 	if !s.ServiceToken {
 		if scope, err = scope.Normalize(); err != nil {
