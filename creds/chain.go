@@ -3,7 +3,6 @@ package creds
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 )
 
@@ -111,6 +110,3 @@ func nameOf(p Provider) string {
 	}
 	return "custom"
 }
-
-// String lists the names, for messages.
-func (c *Chain) String() string { return fmt.Sprint(c.Names()) }

@@ -209,3 +209,31 @@ func noServer(t testing.TB) http.Handler {
 		t.Errorf("a request was made: %s %s", r.Method, r.URL.Path)
 	})
 }
+
+// A chain finds the credential, and a session keeps a token of it alive.
+func Example() {
+	chain := creds.Default(creds.Config{
+		Environ: []string{"INFISICAL_CLIENT_ID=my-id", "INFISICAL_CLIENT_SECRET=my-secret"},
+	})
+	credential, err := chain.Retrieve(context.Background())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(credential.Provider, credential.Method, credential.Identity)
+
+	client := clientOf(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"accessToken":"a-token","expiresIn":7200,"accessTokenMaxTTL":86400,"tokenType":"Bearer"}`)
+	}))
+	session := creds.NewSession(client, credential)
+	defer session.Close()
+	for range 3 { // one login for all of them
+		if _, err := session.Token(context.Background()); err != nil {
+			fmt.Println(err)
+		}
+	}
+	fmt.Printf("%+v, renewed after %s\n", session.Life().Counts, session.Life().TTL*2/3)
+	// Output:
+	// environment universal-auth my-id
+	// {Logins:1 Renewals:0}, renewed after 1h20m0s
+}

@@ -111,7 +111,7 @@ func (in *input) gcpAccessToken(ctx context.Context, a *serviceAccount) (api.Pla
 		"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"}, "assertion": {assertion},
 	}), &answer)
 	if err == nil && answer.Token.Empty() {
-		err = errors.New("Google's answer holds no access token")
+		err = errors.New("the answer of Google holds no access token")
 	}
 	return answer.Token, err
 }

@@ -44,13 +44,17 @@ func (h *held) renewable(now time.Time) bool {
 }
 
 // gaveUp reports whether a refused token is the last word for now: there is no
-// login, or the login has just been made for the same reason and no use of its
-// token is known to have succeeded.
+// login, or it is itself the replacement of a refused one and no use of it is
+// likely to have succeeded: all were second tries, or all were refused. (A
+// token that is good for a number of requests gets beyond that, and is replaced.)
 func (h *held) gaveUp(now time.Time, canLogin bool) bool {
 	if h.rejected == 0 || now.Sub(h.refusedAt) >= cooldown {
 		return false
 	}
-	return !canLogin || h.replaced && h.rejected >= h.handedOut
+	if !canLogin {
+		return true
+	}
+	return !h.before.IsZero() && (h.handedOut <= h.retries || h.rejected >= h.handedOut)
 }
 
 // seconds converts without overflow: a server may say "a million years".

@@ -159,10 +159,10 @@ var platformFaults = []struct {
 	want  string
 	tries int
 }{
-	{"403", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, canary, 403) }, "403 Forbidden", 1},
-	{"404", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, canary, 404) }, "404 Not Found", 1},
-	{"500", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, canary, 500) }, "500 Internal Server Error", 3},
-	{"429", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, canary, 429) }, "429 Too Many Requests", 3},
+	{"403", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, canary, http.StatusForbidden) }, "403 Forbidden", 1},
+	{"404", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, canary, http.StatusNotFound) }, "404 Not Found", 1},
+	{"500", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, canary, http.StatusInternalServerError) }, "500 Internal Server Error", 3},
+	{"429", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, canary, http.StatusTooManyRequests) }, "429 Too Many Requests", 3},
 	{"redirect", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "http://evil.test/"+canary, http.StatusFound)
 	}, "", 1},

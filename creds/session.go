@@ -52,8 +52,9 @@ type held struct {
 	retryAt   time.Time     // after a renewal that failed: not before then
 	handedOut int
 	rejected  int
-	replaced  bool // obtained because the one before it was refused
 	refusedAt time.Time
+	before    secret.Value // the refused token that this one replaces, if it does
+	retries   int          // refusals of that one: so many uses are second tries
 }
 
 // attempt is one login or renewal that several callers wait for.
@@ -200,13 +201,15 @@ func (s *Session) login(ctx context.Context, old held) (held, error) {
 		return held{}, s.loginError(err)
 	}
 	next := held{
-		token:    token.AccessToken.Value,
-		loginAt:  began,
-		since:    began,
-		ttl:      seconds(token.ExpiresIn),
-		fullTTL:  seconds(token.ExpiresIn),
-		maxTTL:   seconds(token.MaxTTL),
-		replaced: old.rejected > 0,
+		token:   token.AccessToken.Value,
+		loginAt: began,
+		since:   began,
+		ttl:     seconds(token.ExpiresIn),
+		fullTTL: seconds(token.ExpiresIn),
+		maxTTL:  seconds(token.MaxTTL),
+	}
+	if old.rejected > 0 {
+		next.before, next.retries = old.token, old.rejected
 	}
 	if old.rejected > 0 && next.token.Equal(old.token) {
 		// The file or process it was read from still holds the refused one.
@@ -244,11 +247,14 @@ func (s *Session) renew(ctx context.Context, h held) (held, error) {
 func (s *Session) Reject(_ context.Context, token secret.Value) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.held.token.IsZero() || !s.held.token.Equal(token) {
-		return
+	switch h := &s.held; {
+	case token.IsZero() || h.token.IsZero():
+	case h.token.Equal(token):
+		h.rejected++
+		h.refusedAt = time.Now()
+	case !h.before.IsZero() && h.before.Equal(token):
+		h.retries++ // it was replaced while this use of it was under way
 	}
-	s.held.rejected++
-	s.held.refusedAt = time.Now()
 }
 
 // Forget drops a remembered failure: a file the credential is read from
@@ -258,7 +264,7 @@ func (s *Session) Forget() {
 	defer s.mu.Unlock()
 	s.failure = nil
 	if s.held.rejected > 0 {
-		s.held.replaced, s.held.refusedAt = false, time.Time{}
+		s.held.refusedAt = time.Time{}
 	}
 }
 

@@ -261,6 +261,27 @@ func TestRefusedAgain(t *testing.T) {
 	})
 }
 
+// TestAllRefusedAgain: many callers against a server that refuses everything
+// cost two logins, as one caller does.
+func TestAllRefusedAgain(t *testing.T) {
+	eras(t, func(t *testing.T, era devserver.Era) {
+		b := newBench(t, era, devserver.Identity{})
+		b.server.Inject(devserver.Fault{Path: "/api/v1/identities/details", Status: 401, Times: -1, Delay: time.Second})
+		for range 3 {
+			var wg sync.WaitGroup
+			for range 50 {
+				wg.Go(func() {
+					if err := b.request(t.Context()); err == nil {
+						t.Error("no error")
+					}
+				})
+			}
+			wg.Wait()
+		}
+		b.counts(2, 0)
+	})
+}
+
 // TestUseLimit: a token that is good for one request is replaced before every
 // second one, also when requests come fast and at once.
 func TestUseLimit(t *testing.T) {

@@ -375,6 +375,16 @@ func TestAutoVaultFailures(t *testing.T) {
 	}
 }
 
+// slow reports whether an entry asks for much, but not too much, work.
+func slow(content string) bool {
+	first, _, _ := strings.Cut(strings.TrimSpace(content), ".")
+	raw, _ := base64.RawURLEncoding.DecodeString(first)
+	var header struct{ P2C json.Number }
+	_ = json.Unmarshal(raw, &header)
+	n, err := header.P2C.Int64()
+	return err == nil && n > 10_000 && n <= 1_300_000
+}
+
 // FuzzOpen feeds a file vault with anything: it ends soon, without a panic,
 // with a token or with one of the package's errors.
 func FuzzOpen(f *testing.F) {
@@ -387,11 +397,14 @@ func FuzzOpen(f *testing.F) {
 	f.Add(writer{passphrase: "pass", rounds: 1, saltLength: 8, header: map[string]any{"p2c": 1 << 40}}.seal(f, []byte("{}")), "pass")
 	f.Add("....", "")
 	f.Add("e30.e30.e30.e30.e30", "x")
+	dir := home(f, map[string]any{"vaultBackendPassphrase": ""})
 	known := []error{
 		vault.ErrNoPassphrase, vault.ErrPassphrase, vault.ErrDamaged, vault.ErrIterations, vault.ErrUnsupported, vault.ErrNoToken,
 	}
 	f.Fuzz(func(t *testing.T, content, passphrase string) {
-		dir := home(t, map[string]any{"vaultBackendPassphrase": ""})
+		if slow(content) {
+			return // allowed, but it would leave no time for other inputs
+		}
 		store(t, dir, "me@example.com", content)
 		login, err := vault.Open(t.Context(), vault.Config{Home: dir, Passphrase: secret.New(passphrase)})
 		if err == nil {
