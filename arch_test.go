@@ -62,6 +62,11 @@ func TestImportRules(t *testing.T) {
 	}
 }
 
+// inherits are the places where a child is handed what this process is made of:
+// on Windows the standard streams have no fixed numbers, and the shim finds the
+// running binary where /proc is not mounted.
+var inherits = map[string]bool{"runner/tree_windows.go": true, "runner/shim_unix.go": true}
+
 // TestOnlyMainTouchesTheProcess finds os.Exit, os.Getenv, os.Args and os.Stdout
 // outside package main: everything else receives them.
 func TestOnlyMainTouchesTheProcess(t *testing.T) {
@@ -72,8 +77,11 @@ func TestOnlyMainTouchesTheProcess(t *testing.T) {
 	for _, line := range strings.Split(strings.TrimSpace(string(out)), "\n") {
 		file, rest, _ := strings.Cut(line, ":")
 		_, code, _ := strings.Cut(rest, ":")
-		comment := strings.HasPrefix(strings.TrimSpace(code), "//")
-		if path.Dir(file) != "." && !comment && !strings.Contains(file, "testdata/") {
+		code, _, _ = strings.Cut(code, "//")
+		if !strings.Contains(code, "os.") || inherits[file] {
+			continue
+		}
+		if path.Dir(file) != "." && !strings.Contains(file, "testdata/") {
 			t.Errorf("only package main may touch the process: %s", line)
 		}
 	}
