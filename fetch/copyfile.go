@@ -112,30 +112,25 @@ func removeStale(dir string) {
 	}
 }
 
+var errNotRegular = errors.New("it is not a regular file")
+
 // readPrivate reads a file that nobody else can have written.
 func readPrivate(dir, name string) ([]byte, error) {
 	path := filepath.Join(dir, name)
-	link, err := os.Lstat(path)
-	if err != nil {
-		return nil, plainError(err)
-	}
-	if err := checkPrivateDir(dir); err != nil {
-		return nil, err
-	}
-	if !link.Mode().IsRegular() {
-		return nil, errors.New("it is not a regular file")
-	}
-	f, err := os.Open(path)
+	f, err := openNoFollow(path)
 	if err != nil {
 		return nil, plainError(err)
 	}
 	defer f.Close()
+	if err := checkPrivateDir(dir); err != nil {
+		return nil, err
+	}
 	info, err := f.Stat()
 	switch {
 	case err != nil:
 		return nil, plainError(err)
-	case !os.SameFile(link, info):
-		return nil, errors.New("it was replaced while it was opened")
+	case !info.Mode().IsRegular():
+		return nil, errNotRegular
 	case info.Size() > copySizeLimit:
 		return nil, errors.New("it is too large to be one")
 	}

@@ -19,3 +19,13 @@ func checkPrivate(info fs.FileInfo) error {
 	}
 	return nil
 }
+
+// openNoFollow opens a file for reading, and neither follows a link nor waits
+// for the other end of a pipe.
+func openNoFollow(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if errors.Is(err, syscall.ELOOP) || errors.Is(err, syscall.EMLINK) { // FreeBSD says EMLINK
+		return nil, errNotRegular
+	}
+	return f, err
+}

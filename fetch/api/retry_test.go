@@ -19,11 +19,11 @@ import (
 
 const getList = "/api/v4/secrets"
 
-// TestStatusRetried sends every status for the first two attempts.
+// TestStatusRetried sends a status for the first two attempts.
 func TestStatusRetried(t *testing.T) {
 	again := map[int]bool{408: true, 425: true, 429: true, 500: true, 502: true, 503: true, 504: true}
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
-		for status := 400; status < 600; status++ {
+		for _, status := range []int{400, 401, 402, 403, 404, 405, 408, 409, 410, 413, 418, 421, 422, 425, 429, 451, 500, 501, 502, 503, 504, 505, 520, 529, 599} {
 			synctest.Test(t, func(t *testing.T) {
 				n := 0
 				c := client(t, "http://h", api.TransportConfig{Base: handler(func(w http.ResponseWriter, r *http.Request) {
