@@ -117,4 +117,3 @@ func (s *Server) openProject(id string) (*Project, *failure) {
 	}
 	return p, nil
 }
-

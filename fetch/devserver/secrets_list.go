@@ -151,4 +151,3 @@ func (s *Server) importRow(sc scope, x *expansion, link *importLink, f *folder) 
 	}
 	return out
 }
-
