@@ -17,8 +17,6 @@ const (
 	whyName    = "the name is not letters, digits and _"
 )
 
-// anyName takes every name; anyValue every value.
-func anyName(string) string  { return "" }
 func anyValue(string) string { return "" }
 
 // posixName is for languages whose variables are identifiers.

@@ -17,8 +17,7 @@ import (
 type Dir struct {
 	Path string // made if it is missing, with mode 0700
 
-	made    bool     // Path was missing
-	written []string // without links: what Remove takes away
+	state dirState
 }
 
 const (

@@ -14,6 +14,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// dirState is what Remove has to know: the links themselves say what is ours.
+type dirState struct {
+	made bool // Path was missing
+}
+
 func (d *Dir) write(files []Entry) (bool, error) {
 	unlock, err := d.open()
 	if err != nil {
@@ -49,7 +54,7 @@ func (d *Dir) write(files []Entry) (bool, error) {
 // the latest (flock(2)).
 func (d *Dir) open() (unlock func(), err error) {
 	if _, err := os.Stat(d.Path); errors.Is(err, fs.ErrNotExist) {
-		d.made = true
+		d.state.made = true
 	}
 	if err := os.MkdirAll(d.Path, 0o700); err != nil {
 		return nil, err
@@ -172,7 +177,7 @@ func (d *Dir) remove() error {
 	if _, err := os.Stat(d.Path); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	made := d.made
+	made := d.state.made
 	unlock, err := d.open()
 	if err != nil {
 		return err

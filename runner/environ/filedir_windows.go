@@ -8,10 +8,16 @@ import (
 	"slices"
 )
 
+// dirState is what Remove takes away.
+type dirState struct {
+	made    bool // Path was missing
+	written []string
+}
+
 // write replaces file by file: links need a privilege here.
 func (d *Dir) write(files []Entry) (bool, error) {
 	if _, err := os.Stat(d.Path); errors.Is(err, fs.ErrNotExist) {
-		d.made = true
+		d.state.made = true
 	}
 	if err := os.MkdirAll(d.Path, 0o700); err != nil {
 		return false, err
@@ -29,7 +35,7 @@ func (d *Dir) write(files []Entry) (bool, error) {
 		}
 		changed = true
 	}
-	for _, name := range d.written {
+	for _, name := range d.state.written {
 		if !slices.Contains(names, name) {
 			changed = true
 			if err := os.Remove(filepath.Join(d.Path, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -37,7 +43,7 @@ func (d *Dir) write(files []Entry) (bool, error) {
 			}
 		}
 	}
-	d.written = names
+	d.state.written = names
 	return changed, nil
 }
 
@@ -59,15 +65,15 @@ func (d *Dir) replace(path, content string) error {
 
 func (d *Dir) remove() error {
 	var errs []error
-	for _, name := range d.written {
+	for _, name := range d.state.written {
 		path := filepath.Join(d.Path, name)
 		_ = os.Chmod(path, 0o600)
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 		}
 	}
-	d.written = nil
-	if d.made {
+	d.state.written = nil
+	if d.state.made {
 		errs = append(errs, os.Remove(d.Path))
 	}
 	return errors.Join(errs...)
