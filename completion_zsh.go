@@ -129,7 +129,7 @@ _infuse_ask() {
     local -a found suffix
     found=(${(f)"$(command infuse __complete "$argv[-1]" zsh "${(Q)PREFIX}" "${infuse_words[@]}" </dev/null 2>/dev/null)"})
     [[ $argv[-1] == paths ]] && suffix=(-S '')
-    compadd "${(@)argv[1,-2]}" $suffix -a found
+    compadd "${(@)argv[1,-2]}" "${suffix[@]}" -a found
 }
 
 # _infuse_url: servers, or the directory behind file:
