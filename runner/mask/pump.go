@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// DefaultDrain is how long the output must be quiet, after the child is gone,
-// before a Pump gives up waiting for its end.
+// DefaultDrain is how long a Pump goes on when the child is gone and all of its
+// output has been read, but others hold the other end.
 const DefaultDrain = 250 * time.Millisecond
 
 // pipeLimit is more than a pipe holds (pipe(7): 64 KiB, at most
@@ -27,8 +27,8 @@ type Source interface {
 //
 // It ends where the output ends: when nobody holds the other end any more. A
 // process that the child left in the background may hold it for ever, so the
-// pump also ends when the child is gone and the output has then been quiet for
-// Drain. What the child itself wrote is in the pipe by then and is not lost.
+// pump also ends Drain after the child is gone and there was nothing more to
+// read. What the child itself wrote is in the pipe when it goes, and not lost.
 type Pump struct {
 	Src     Source
 	Dst     io.Writer
@@ -54,10 +54,7 @@ func (p *Pump) Run(gone <-chan struct{}) (int64, error) {
 
 func (p *Pump) copy(w *Writer, gone <-chan struct{}) (total int64, err error) {
 	defer p.wake(gone)()
-	d := drain{limit: p.Drain}
-	if d.limit <= 0 {
-		d.limit = DefaultDrain
-	}
+	d := drain{limit: p.limit()}
 	buf := make([]byte, chunk/2)
 	for {
 		if !d.on {
@@ -67,36 +64,40 @@ func (p *Pump) copy(w *Writer, gone <-chan struct{}) (total int64, err error) {
 			default:
 			}
 		}
-		began := time.Now()
 		if d.on {
-			if err := p.Src.SetReadDeadline(began.Add(d.limit / 2)); err != nil && !errors.Is(err, os.ErrNoDeadline) {
+			if err := p.Src.SetReadDeadline(d.deadline(p.Src)); err != nil && !errors.Is(err, os.ErrNoDeadline) {
 				return total, ended(err)
 			}
 		}
+		began := time.Now()
 		n, err := p.Src.Read(buf)
+		took := time.Since(began)
 		total += int64(n)
 		if n > 0 {
 			if _, err := w.Write(buf[:n]); err != nil {
 				return total, err
 			}
 		}
-		late := errors.Is(err, os.ErrDeadlineExceeded)
-		if err != nil && !late {
+		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 			return total, ended(err)
 		}
-		if d.on && d.over(n, time.Since(began)) {
+		if d.on && d.over(n, took) {
 			return total, nil
 		}
 	}
 }
 
+func (p *Pump) limit() time.Duration {
+	if p.Drain <= 0 {
+		return DefaultDrain
+	}
+	return p.Drain
+}
+
 // wake ends a Read that began before the child went. The Pump itself sets the
 // deadlines of the reads that follow.
 func (p *Pump) wake(gone <-chan struct{}) (stop func()) {
-	limit := p.Drain
-	if limit <= 0 {
-		limit = DefaultDrain
-	}
+	limit := p.limit()
 	over, left := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(left)
@@ -133,22 +134,39 @@ func ended(err error) error {
 type drain struct {
 	limit  time.Duration
 	on     bool
-	quiet  int           // waits for half the limit in a row that brought nothing
+	empty  time.Time     // when there was nothing more to read: all of the child's was read by then
 	bytes  int           // read since the child went
-	waited time.Duration // spent waiting since then
+	quiet  int           // waits in a row that brought nothing
+	waited time.Duration // spent in reads since the child went
 }
 
-// over takes the result of one read. One empty wait is not enough: under load
-// the deadline may pass before the read has looked.
+// deadline is that of the next read.
+func (d *drain) deadline(src Source) time.Time {
+	now := time.Now()
+	if d.empty.IsZero() {
+		if ready, known := readable(src); known && !ready {
+			d.empty = now
+		}
+	}
+	if !d.empty.IsZero() {
+		return d.empty.Add(d.limit)
+	}
+	return now.Add(d.limit / 2)
+}
+
+// over takes the result of a read. Where nothing tells whether there is more
+// to read, one wait in vain is not enough: on a busy machine the deadline may
+// pass before the read has looked. For the same reason the time spent in reads
+// may be far more than the limit: it only is to end.
 func (d *drain) over(n int, took time.Duration) bool {
 	d.bytes += n
-	if took > time.Millisecond {
-		d.waited += took
-	}
+	d.waited += took
+	d.quiet++
 	if n > 0 {
 		d.quiet = 0
-	} else {
-		d.quiet++
 	}
-	return d.quiet >= 2 || d.bytes > pipeLimit || d.waited > 4*d.limit
+	if !d.empty.IsZero() {
+		return time.Since(d.empty) >= d.limit || d.bytes > pipeLimit
+	}
+	return d.quiet >= 2 || d.bytes > pipeLimit || d.waited > 20*d.limit
 }

@@ -48,3 +48,6 @@ func sameFile(a, b *os.File) bool { return false }
 
 // duplicate returns f itself: a broken pipe is an ordinary error here.
 func duplicate(f *os.File) (dst *os.File, owned bool, err error) { return f, false, nil }
+
+// readable does not know.
+func readable(Source) (ready, known bool) { return false, false }

@@ -180,3 +180,18 @@ func newPTYFile(fd int) (*os.File, error) {
 	}
 	return f, unix.SetNonblock(fd, false)
 }
+
+// readable looks, without waiting, whether there is something to read in src.
+func readable(src Source) (ready, known bool) {
+	f, ok := src.(*os.File)
+	if !ok {
+		return false, false
+	}
+	err := control(f, func(fd int) error {
+		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		_, err := unix.Poll(fds, 0)
+		ready, known = fds[0].Revents != 0, err == nil && fds[0].Revents&unix.POLLNVAL == 0
+		return err
+	})
+	return ready, known && err == nil
+}
