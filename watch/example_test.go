@@ -28,6 +28,7 @@ func Example() {
 	_ = os.WriteFile(file, []byte("8080"), 0o600)
 
 	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
 	w := watch.Start(ctx, watch.Config{Interval: time.Hour, Files: []string{file}})
 	first, _ := look(watch.Event{})
 	confirm := watch.NewConfirm(time.Hour, first)
