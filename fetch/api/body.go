@@ -90,6 +90,12 @@ func readBody(resp *http.Response, limit int64, progress func()) ([]byte, error)
 // decode reads JSON into out. What does not decode is described by what it
 // seems to be, never quoted.
 func decode(contentType string, body []byte, out any) error {
+	if list, ok := out.(*SecretList); ok {
+		if parsed, ok := parseList(body); ok {
+			*list = *parsed
+			return nil
+		}
+	}
 	err := json.Unmarshal(body, out)
 	if err == nil {
 		return nil

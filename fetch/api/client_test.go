@@ -2,10 +2,12 @@ package api_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -170,7 +172,10 @@ func BenchmarkDecode(b *testing.B) {
 	})
 	b.Run("client", func(b *testing.B) {
 		b.SetBytes(int64(len(body)))
-		hc, err := api.NewHTTPClient(api.TransportConfig{Base: handler(func(w http.ResponseWriter, r *http.Request) { answer(w, 200, string(body)) })})
+		hc, err := api.NewHTTPClient(api.TransportConfig{Base: trip(func(r *http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}}, Request: r,
+				ContentLength: int64(len(body)), Body: io.NopCloser(bytes.NewReader(body))}, nil
+		})})
 		if err != nil {
 			b.Fatal(err)
 		}
