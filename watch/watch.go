@@ -60,6 +60,8 @@ func Start(ctx context.Context, cfg Config) *Watcher {
 	}
 	if cfg.Random == nil {
 		cfg.Random = rand.Float64
+	} else {
+		cfg.Random = locked(cfg.Random)
 	}
 	c := make(chan Event)
 	w := &Watcher{C: c, reports: make(chan report), again: make(chan time.Duration), over: ctx.Done(), done: make(chan struct{})}
@@ -81,6 +83,16 @@ func Start(ctx context.Context, cfg Config) *Watcher {
 		o.run(ctx)
 	}()
 	return w
+}
+
+// locked makes a random source usable by the owner and the stream at once.
+func locked(random func() float64) func() float64 {
+	var mu sync.Mutex
+	return func() float64 {
+		mu.Lock()
+		defer mu.Unlock()
+		return random()
+	}
 }
 
 // Report tells how the look for the last event went; the polls after a failed
