@@ -10,10 +10,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"infuse/runner/environ"
 )
 
 // missingError says that a reader cannot run here.
@@ -44,6 +47,7 @@ var programs = []reader{
 	{"fish", "fish", readFish},
 	{"podman", "docker", readPodman},
 	{"systemd", "systemd", readRealSystemd},
+	{"systemd's parser", "systemd", readSystemdParser},
 	{"java", "properties", readJava},
 	{"kubectl", "k8s-secret", readKubectl},
 	{"python3 json", "json", readPython("json.load(open(sys.argv[1], encoding='utf-8'))")},
@@ -233,6 +237,51 @@ func readRealSystemd(file []byte) (map[string]string, error) {
 		return nil, err
 	}
 	return parseEnv0(exec.Command("systemd-run", "--quiet", "--wait", "--pipe", "--collect", "-p", "EnvironmentFile="+written, "env", "-0").Output())
+}
+
+// readSystemdParser asks systemd's own parser of such files, which its generator
+// for environment.d shares with EnvironmentFile= and which needs no running
+// systemd. What the generator does beyond parsing is kept away from it: it
+// expands what the parser left of a dollar, and drops empty values.
+func readSystemdParser(file []byte) (map[string]string, error) {
+	const generator = "/lib/systemd/user-environment-generators/30-systemd-environment-d-generator"
+	if _, err := os.Stat(generator); err != nil {
+		return nil, &missingError{"no " + generator + " here"}
+	}
+	dir, err := os.MkdirTemp("", "envfile")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	const dollar = "\ue0d0" // private use, in no sample
+	conf := filepath.Join(dir, "environment.d", "file.conf")
+	err = errors.Join(os.Mkdir(filepath.Dir(conf), 0o700),
+		os.WriteFile(conf, bytes.ReplaceAll(file, []byte(`\$`), []byte(dollar)), 0o600))
+	if err != nil {
+		return nil, err
+	}
+	vars := map[string]string{}
+	for line := range strings.Lines(string(file)) {
+		if name, empty := strings.CutSuffix(line, "=\"\"\n"); empty && environ.Portable(name) {
+			vars[name] = ""
+		}
+	}
+	cmd := exec.Command(generator)
+	cmd.Env = []string{"HOME=" + dir, "XDG_CONFIG_HOME=" + dir, "LC_ALL=C.UTF-8"}
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, err
+	}
+	for line := range strings.Lines(string(out)) {
+		name, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "=")
+		if strings.HasPrefix(value, `"`) {
+			if value, err = strconv.Unquote(strings.ReplaceAll(value, "\\`", "`")); err != nil {
+				return nil, fmt.Errorf("the generator printed %q", line)
+			}
+		}
+		vars[name] = strings.ReplaceAll(value, dollar, "$")
+	}
+	return vars, nil
 }
 
 // readJava loads the file both ways that java.util.Properties has.

@@ -135,7 +135,10 @@ func readSystemd(file []byte) (map[string]string, error) {
 			}
 		}
 		v := value.String()[:end]
-		if posixName(name) == "" && utf8.ValidString(v) && !strings.ContainsFunc(v, func(r rune) bool { return r < ' ' && r != '\t' && r != '\n' || r == 127 }) {
+		if !utf8.ValidString(v) || strings.ContainsFunc(v, noncharacter) {
+			return nil, fmt.Errorf("%s is not UTF-8 for systemd", name)
+		}
+		if posixName(name) == "" && !strings.ContainsFunc(v, func(r rune) bool { return r < ' ' && r != '\t' && r != '\n' || r == 127 }) {
 			vars[name] = v
 		}
 	}

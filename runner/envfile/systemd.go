@@ -13,6 +13,9 @@ var systemd = dialect{
 		if why := textValue(value); why != "" {
 			return why
 		}
+		if strings.IndexFunc(value, noncharacter) >= 0 {
+			return "the value holds a Unicode noncharacter, which systemd takes for broken UTF-8"
+		}
 		if strings.IndexFunc(value, func(r rune) bool { return r < ' ' && r != '\t' && r != '\n' || r == 0x7f }) >= 0 {
 			return whyControl
 		}
@@ -26,3 +29,8 @@ var systemd = dialect{
 }
 
 var systemdQuote = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "`", "\\`", `$`, `\$`)
+
+// noncharacter is what unichar_is_valid of systemd's basic/utf8.c rejects.
+func noncharacter(r rune) bool {
+	return r&0xfffe == 0xfffe || r >= 0xfdd0 && r <= 0xfdef
+}
