@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -259,21 +260,23 @@ func (r *roff) environment(docs []commandDoc) {
 		strings.Join(credentials, ", ") + "."))
 }
 
-// splitExamples takes the indented lines below "Example:" or "Examples:" off a help text.
+// splitExamples takes the indented lines below "Examples:", or "Example, where
+// it is for:", off a help text.
 func splitExamples(detail string) (text string, examples []string) {
-	for _, marker := range []string{"Examples:\n", "Example:\n"} {
-		before, after, found := strings.Cut(detail, marker)
-		if !found {
-			continue
-		}
-		lines := strings.Split(after, "\n")
-		for len(lines) > 0 && strings.HasPrefix(lines[0], "  ") {
-			examples = append(examples, strings.TrimPrefix(lines[0], "  "))
-			lines = lines[1:]
-		}
-		return before + strings.Join(lines, "\n"), examples
+	exampleHeading := regexp.MustCompile(`(?m)^Examples?(?:, (.*))?:\n`)
+	at := exampleHeading.FindStringSubmatchIndex(detail)
+	if at == nil {
+		return detail, nil
 	}
-	return detail, nil
+	if at[2] >= 0 {
+		examples = append(examples, "# "+detail[at[2]:at[3]])
+	}
+	lines := strings.Split(detail[at[1]:], "\n")
+	for len(lines) > 0 && strings.HasPrefix(lines[0], "  ") {
+		examples = append(examples, strings.TrimPrefix(lines[0], "  "))
+		lines = lines[1:]
+	}
+	return detail[:at[0]] + strings.Join(lines, "\n"), examples
 }
 
 // roffEscape makes text literal: the backslash, and the characters that roff
