@@ -71,7 +71,7 @@ func singleQuotable(value string) bool {
 // comments and expansions, and without U+2028 and U+2029, where npm's regular
 // expressions see a line.
 func barable(value string) bool {
-	if value == "" || strings.ContainsAny(value, "#\n\u2028\u2029") || expands(value) {
+	if value == "" || strings.ContainsAny(value, "#\n") || strings.Contains(value, "\u2028") || strings.Contains(value, "\u2029") || expands(value) {
 		return false
 	}
 	first, _ := utf8.DecodeRuneInString(value)
