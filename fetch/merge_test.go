@@ -128,6 +128,30 @@ func TestMergeHidden(t *testing.T) {
 	}
 }
 
+// TestConflictGivesItsValues: whoever wants the other folder's value has it,
+// unless the server keeps it back.
+func TestConflictGivesItsValues(t *testing.T) {
+	masked := row("A", "<hidden-by-infisical>", "/c", "shared")
+	list := &api.SecretList{
+		Secrets: []api.Secret{row("A", "1", "/a", "shared"), row("A", "2", "/b", "shared"), masked},
+		Imports: []api.Import{imported("prod", "/x", row("A", "3", "", "shared"))},
+	}
+	got, err := fetch.Merge(fetch.Scope{Environment: "dev", Paths: []string{"/"}}, []*api.SecretList{list})
+	if err != nil || len(got) != 1 || len(got[0].Shadowed) != 3 {
+		t.Fatalf("%v, %v", lines(got), err)
+	}
+	b, c, x := got[0].Shadowed[0], got[0].Shadowed[1], got[0].Shadowed[2]
+	if !b.Conflict || b.Hidden || b.Value.Reveal() != "2" {
+		t.Errorf("%s: %+v", b.Origin, b)
+	}
+	if !c.Conflict || !c.Hidden || !c.Value.IsZero() {
+		t.Errorf("%s: %+v", c.Origin, c)
+	}
+	if x.Conflict || x.Hidden || !x.Value.IsZero() {
+		t.Errorf("%s: %+v", x.Origin, x)
+	}
+}
+
 // TestMergeDoesNotDependOnOrder: servers answer in random order.
 func TestMergeDoesNotDependOnOrder(t *testing.T) {
 	folders := rapid.SampledFrom([]string{"/", "/a", "/b", "/a/b", "/a/c", "/z"})

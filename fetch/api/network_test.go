@@ -362,8 +362,14 @@ func TestTLS(t *testing.T) {
 				}
 				return
 			}
-			if e, ok := errors.AsType[*api.NetworkError](err); !ok || !strings.Contains(e.Reason, c.want) || n != 0 {
-				t.Errorf("%v, want %q; %d retries", err, c.want, n)
+			e, ok := errors.AsType[*api.NetworkError](err)
+			if !ok || !strings.Contains(e.Reason, c.want) {
+				t.Errorf("%v, want %q", err, c.want)
+			}
+			// With TLS 1.3 the refusal of a client certificate races with the
+			// request that is being written: a reset may be seen first, and is retried.
+			if n != 0 && name != "without one" {
+				t.Errorf("%d retries of what will not change", n)
 			}
 		})
 	}

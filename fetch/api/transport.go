@@ -1,6 +1,7 @@
 package api
 
 import (
+	"crypto/x509"
 	"net"
 	"net/http"
 	"net/url"
@@ -95,6 +96,12 @@ func newNetwork(files *tlsFiles, proxy func(*http.Request) (*url.URL, error)) *n
 			config, err := files.config()
 			if err != nil {
 				return nil, err
+			}
+			if config.RootCAs == nil && !config.InsecureSkipVerify {
+				// Verification loads the system's roots once, in 10 to 20 ms, and only
+				// when the certificate is there. Begin now, while the connection is made;
+				// the handshake waits for the same sync.Once inside crypto/x509.
+				go func() { _, _ = x509.SystemCertPool() }()
 			}
 			t := newTransport(proxy)
 			t.TLSClientConfig = config
