@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"slices"
 	"sync"
 	"time"
 
@@ -96,10 +98,15 @@ func (c *Copy) Fetch(ctx context.Context, scope Scope) (*Snapshot, error) {
 		}
 		return c.use(copied, "--offline"), nil
 	case CopyPrefer:
-		copied, err := c.open(name, scope)
-		if err == nil && c.age(copied) < orElse(c.RefreshAfter, DefaultCopyRefreshAfter) {
+		copied, problem := c.open(name, scope)
+		if problem == nil && c.age(copied) < orElse(c.RefreshAfter, DefaultCopyRefreshAfter) {
 			return c.use(copied, "--prefer-cache"), nil
 		}
+		snapshot, err := c.fetchOrCopy(ctx, name, scope)
+		if err == nil && problem != nil && !errors.Is(problem, fs.ErrNotExist) && !slices.Contains(snapshot.Warnings, problem.Error()) {
+			snapshot.Warnings = append(snapshot.Warnings, problem.Error())
+		}
+		return snapshot, err
 	}
 	return c.fetchOrCopy(ctx, name, scope)
 }

@@ -283,6 +283,11 @@ func TestCopyIsNotUsed(t *testing.T) {
 				t.Errorf("an outage: %v, %+v", err, s)
 			}
 			b.origin.err = nil
+			b.Mode = fetch.CopyPrefer
+			if s, err := b.Fetch(t.Context(), dev()); err != nil || s.FromCopy || !hasWarning(s, c.words) {
+				t.Errorf("--prefer-cache: %v, %+v", err, s)
+			}
+			b.Mode = fetch.CopyFallback
 			if s, err := b.Fetch(t.Context(), dev()); err != nil || s.FromCopy || values(s)["A"] != "hunter2-value" {
 				t.Errorf("the server is back: %v, %+v", err, s)
 			}
@@ -406,6 +411,18 @@ func TestCopyCannotBeKept(t *testing.T) {
 		}
 	}
 	if err := os.Remove(b.Dir); err != nil {
+		t.Fatal(err)
+	}
+	b.fill(t)
+	file := b.file(t)
+	if err := errors.Join(os.Remove(file), os.Mkdir(file, 0o700), os.WriteFile(filepath.Join(file, "x"), nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := b.Fetch(t.Context(), dev()); err != nil || !hasWarning(s, "could not be kept") {
+		t.Errorf("a directory in its place: %v, %+v", err, s)
+	}
+	b.file(t) // the temporary file is gone
+	if err := os.RemoveAll(file); err != nil {
 		t.Fatal(err)
 	}
 	b.fill(t)
