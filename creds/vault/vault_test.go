@@ -94,7 +94,7 @@ func TestIndependentWriter(t *testing.T) {
 		"..":                  "%2E%2E",
 	}
 	passphrases := []string{"pass", "0123456789", "mit Leerzeichen", "\x00\xff\xfe", strings.Repeat("long", 100), "päß"}
-	rounds := []int{1, 2, 1000, 8192, 100_000}
+	rounds := []int{1, 2, 999, 8192, 10_000}
 	n := 0
 	for email, name := range files {
 		for _, passphrase := range passphrases {
@@ -120,12 +120,14 @@ func TestIndependentWriter(t *testing.T) {
 	}
 }
 
-// TestMostRounds reads an entry at the limit, which is above go-jose's own.
+// TestMostRounds: an entry at the limit, which is above go-jose's own, is
+// worked on (and then found to be sealed with fewer rounds than it says).
 func TestMostRounds(t *testing.T) {
 	dir := home(t, nil)
-	store(t, dir, "me@example.com", writer{passphrase: "pass", rounds: 1_300_000, saltLength: 12}.seal(t, entry(t, "me@example.com", "tok", true)))
-	if _, err := vault.Open(t.Context(), vault.Config{Home: dir}); err != nil {
-		t.Error(err)
+	w := writer{passphrase: "pass", rounds: 1, saltLength: 12, header: map[string]any{"p2c": 1_300_000}}
+	store(t, dir, "me@example.com", w.seal(t, entry(t, "me@example.com", "tok", true)))
+	if _, err := vault.Open(t.Context(), vault.Config{Home: dir}); !errors.Is(err, vault.ErrPassphrase) {
+		t.Errorf("got %v", err)
 	}
 }
 
