@@ -286,7 +286,10 @@ func (p *policy) cleared() {
 			p.phase = ended
 			return
 		}
-		p.phase, p.startAt = idle, p.startsAt.Add(p.gap)
+		p.phase, p.startAt = idle, time.Time{}
+		if p.short {
+			p.startAt = p.startsAt.Add(p.gap)
+		}
 		p.asked, p.askedUntil, p.pending = false, time.Time{}, nil
 	case draining:
 		p.phase = ended
