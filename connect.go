@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -41,22 +42,22 @@ func (p *program) connect(ctx context.Context, f *readFlags, scope fetch.Scope) 
 	c := &connection{chain: p.chain(f)}
 	var err error
 	if c.credential, c.answers, err = c.chain.Explain(ctx); err != nil {
+		if none, ok := errors.AsType[*creds.NotConfiguredError](err); ok {
+			p.warn(none.Warnings)
+		}
 		return c, err
 	}
-	for _, warning := range c.credential.Warnings {
-		p.log.Warn(warning)
-	}
+	p.warn(c.credential.Warnings)
 	base, err := p.serverURL(f, c.credential)
 	if err != nil {
 		return c, err
 	}
-	client, err := p.httpClient(f, base)
-	if err != nil {
+	if c.server, err = p.httpClient(f, base); err != nil {
 		return c, err
 	}
-	c.server = client
-	c.session = creds.NewSession(client, c.credential)
-	source := &fetch.HTTPSource{API: client, Tokens: c.session, Settle: true, ServiceToken: c.credential.Method == methodServiceToken}
+	c.session = creds.NewSession(c.server, c.credential)
+	c.session.Now = p.now
+	source := &fetch.HTTPSource{API: c.server, Tokens: c.session, Settle: true, ServiceToken: c.credential.Method == methodServiceToken}
 	if !source.ServiceToken { // its project and environment may come from the token
 		if _, err := scope.Normalize(); err != nil {
 			return c, fetchHint(ctx, err)
@@ -175,6 +176,9 @@ func (p *program) httpClient(f *readFlags, base *url.URL) (*api.Client, error) {
 	}
 	if f.CACert != "" {
 		config.CACertFiles = []string{f.CACert}
+	}
+	if file := p.getenv("SSL_CERT_FILE"); file != "" && (runtime.GOOS == "darwin" || runtime.GOOS == "windows") {
+		config.CACertFiles = append(config.CACertFiles, file) // elsewhere crypto/x509 reads it itself
 	}
 	if slices.Contains([]string{"false", "0", "no"}, strings.ToLower(p.getenv("INFISICAL_VERIFY_SSL"))) {
 		config.InsecureSkipVerify = true

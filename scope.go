@@ -32,10 +32,7 @@ func scopeOf(flags *scopeFlags, s *settings, project *projectFile, getenv func(s
 			scope.Paths = []string{project.DefaultSecretPath}
 		}
 	}
-	if len(scope.Paths) == 0 {
-		scope.Paths = []string{"/"}
-	}
-	return scope, nil
+	return scope, nil // no path means /, or the one of a service token
 }
 
 // projectOf picks the project: a higher layer wins over a lower one, whichever

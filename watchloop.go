@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"infuse/fetch"
+	"infuse/fetch/api"
 	"infuse/runner/environ"
 	"infuse/watch"
 )
@@ -97,7 +98,8 @@ func (l *watchLoop) watchConfig() watch.Config {
 
 // takeLook fetches and composes once.
 func (l *watchLoop) takeLook(ctx context.Context, event watch.Event) (*fetch.Snapshot, *environ.Plan, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.timeout)
+	// A server that hangs costs this look, and the next one is its retry.
+	ctx, cancel := context.WithTimeout(api.Once(ctx), min(l.timeout, l.interval))
 	defer cancel()
 	if l.p.project != nil && slices.Contains(event.Files, l.p.project.File) {
 		l.rescope()

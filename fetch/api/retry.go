@@ -58,6 +58,12 @@ type retry struct {
 	notify   func(Wait)
 }
 
+type onceKey struct{}
+
+// Once marks a context whose requests are tried once. A watcher uses it: its
+// next look is its retry, and retries in both places would multiply.
+func Once(ctx context.Context) context.Context { return context.WithValue(ctx, onceKey{}, true) }
+
 // fullJitter is uniform in [0, 0.5s], [0, 1s], [0, 2s] ... [0, 8s].
 func fullJitter() *backoff.ExponentialBackOff {
 	return &backoff.ExponentialBackOff{
@@ -197,7 +203,7 @@ func (t *retry) stream(req *http.Request) (*http.Response, error) {
 // again decides about another attempt, and how long the server wants it to wait.
 func (t *retry) again(req *http.Request, resp *http.Response, err error, n int) (reason string, wait time.Duration, again bool) {
 	switch {
-	case t.retries < 0, t.retries > 0 && n > t.retries, req.Body != nil && req.GetBody == nil:
+	case t.retries < 0, req.Context().Value(onceKey{}) != nil, t.retries > 0 && n > t.retries, req.Body != nil && req.GetBody == nil:
 		return "", 0, false
 	case err != nil:
 		return networkError(Call{}, req.URL, err).Reason, 0, transient(req, err, n)
