@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -82,10 +83,9 @@ func readEnvFile(file string) ([]environ.Var, error) {
 		return nil, hinted(fmt.Errorf("reading %s: not a dotenv file", file), "write each line as NAME=value or NAME='value'")
 	}
 	vars := make([]environ.Var, 0, len(parsed))
-	for name, value := range parsed {
-		vars = append(vars, environ.Var{Name: name, Value: secret.New(value)})
+	for _, name := range slices.Sorted(maps.Keys(parsed)) {
+		vars = append(vars, environ.Var{Name: name, Value: secret.New(parsed[name])})
 	}
-	slices.SortFunc(vars, func(a, b environ.Var) int { return strings.Compare(a.Name, b.Name) })
 	return vars, nil
 }
 

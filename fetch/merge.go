@@ -3,6 +3,7 @@ package fetch
 import (
 	"cmp"
 	"slices"
+	"sort"
 	"strings"
 
 	"infuse/fetch/api"
@@ -136,13 +137,20 @@ func isHidden(row *api.Secret) bool {
 }
 
 func (m *merger) result() ([]Secret, error) {
-	out := make([]Secret, len(m.best))
-	var hidden []string
+	order := make([]*candidate, len(m.best)) // pointers: the structs are too large to swap
 	for i := range m.best {
-		c := &m.best[i]
+		order[i] = &m.best[i]
+	}
+	slices.SortFunc(order, func(a, b *candidate) int { return strings.Compare(a.row.Key, b.row.Key) })
+	out := make([]Secret, len(order))
+	var hidden []string
+	for i, c := range order {
 		s := &out[i]
 		s.Key = c.row.Key
 		s.Origin = m.origin(c)
+		if losers := m.losers[s.Key]; losers != nil {
+			s.Shadowed, s.Conflict = m.shadowed(c, s.Origin, losers)
+		}
 		if isHidden(c.row) {
 			s.Hidden = true
 			hidden = append(hidden, s.Key)
@@ -151,13 +159,7 @@ func (m *merger) result() ([]Secret, error) {
 		s.Value = secret.FromPointer(c.row.Value)
 		s.Unresolved = store.HasReference(*c.row.Value)
 	}
-	for key, losers := range m.losers {
-		s := &out[m.winners[key]]
-		s.Shadowed, s.Conflict = m.shadowed(&m.best[m.winners[key]], s.Origin, losers)
-	}
-	slices.SortFunc(out, func(a, b Secret) int { return strings.Compare(a.Key, b.Key) })
 	if len(hidden) > 0 && !m.scope.NamesOnly {
-		slices.Sort(hidden)
 		return nil, &HiddenError{Names: hidden}
 	}
 	return out, nil
@@ -166,7 +168,7 @@ func (m *merger) result() ([]Secret, error) {
 // shadowed lists the places that lost, best first and each once, and reports
 // whether one of them is another folder of the winner's own request.
 func (m *merger) shadowed(winner *candidate, won Origin, losers []candidate) (shadows []Shadow, conflict bool) {
-	slices.SortFunc(losers, candidate.compareRows)
+	sort.Slice(losers, func(i, j int) bool { return losers[i].compareRows(losers[j]) < 0 })
 	for i := range losers {
 		l := &losers[i]
 		o := m.origin(l)

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	pathpkg "path"
 	"slices"
+	"sort"
 	"strings"
 
 	"infuse/fetch/api"
@@ -25,8 +26,8 @@ func (s *HTTPSource) Projects(ctx context.Context) ([]api.Project, error) {
 		return nil, err
 	}
 	all := append(wire.Projects, wire.Workspaces...)
-	slices.SortFunc(all, func(a, b api.Project) int {
-		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.ID, b.ID))
+	sort.Slice(all, func(i, j int) bool {
+		return cmp.Or(strings.Compare(all[i].Name, all[j].Name), strings.Compare(all[i].ID, all[j].ID)) < 0
 	})
 	return all, nil
 }

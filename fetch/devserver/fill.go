@@ -1,11 +1,13 @@
 package devserver
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"path/filepath"
 	"slices"
+	"sort"
 	"strings"
 
 	"infuse/fetch/store"
@@ -195,13 +197,9 @@ func sortedPlaces(m map[place]string) []place {
 	for at := range m {
 		places = append(places, at)
 	}
-	slices.SortFunc(places, func(a, b place) int {
-		for _, pair := range [][2]string{{a.env, b.env}, {a.path, b.path}, {a.key, b.key}} {
-			if c := strings.Compare(pair[0], pair[1]); c != 0 {
-				return c
-			}
-		}
-		return 0
+	sort.Slice(places, func(i, j int) bool {
+		a, b := places[i], places[j]
+		return cmp.Or(strings.Compare(a.env, b.env), strings.Compare(a.path, b.path), strings.Compare(a.key, b.key)) < 0
 	})
 	return places
 }

@@ -2,8 +2,8 @@ package devserver
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
-	"strings"
 )
 
 // row is a secret on the wire. Its members come in the server's order; which
@@ -63,10 +63,9 @@ func (s *Server) row(p *Project, env string, sec *secret) row {
 	hidden := sec.Hidden
 	r.ValueHidden = &hidden
 	list := []metadata{}
-	for k, v := range sec.Metadata {
-		list = append(list, metadata{Key: k, Value: v})
+	for _, k := range slices.Sorted(maps.Keys(sec.Metadata)) {
+		list = append(list, metadata{Key: k, Value: sec.Metadata[k]})
 	}
-	slices.SortFunc(list, func(a, b metadata) int { return strings.Compare(a.Key, b.Key) })
 	r.Metadata = &list
 	if hidden {
 		r.Value = hiddenValue

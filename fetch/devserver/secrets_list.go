@@ -2,7 +2,7 @@ package devserver
 
 import (
 	"slices"
-	"strings"
+	"sort"
 )
 
 // listAnswer has imports only when they were asked for. An unknown folder in 2024
@@ -58,7 +58,7 @@ func (s *Server) list(c *call, q query, issues []any, missing string) (any, erro
 	if err := x.refused(); err != nil {
 		return nil, err
 	}
-	slices.SortFunc(out.Secrets, func(a, b row) int { return strings.Compare(a.ID, b.ID) })
+	sort.Slice(out.Secrets, func(i, j int) bool { return out.Secrets[i].ID < out.Secrets[j].ID })
 	if sc.imports {
 		imports := s.imports(sc, x, links)
 		out.Imports = &imports

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -33,10 +34,9 @@ func readFile(path string) ([]Entry, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	entries := make([]Entry, 0, len(values))
-	for key, value := range values {
-		entries = append(entries, Entry{Key: key, Value: secret.New(value), File: path})
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		entries = append(entries, Entry{Key: key, Value: secret.New(values[key]), File: path})
 	}
-	slices.SortFunc(entries, func(a, b Entry) int { return strings.Compare(a.Key, b.Key) })
 	return entries, nil
 }
 

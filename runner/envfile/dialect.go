@@ -2,7 +2,7 @@ package envfile
 
 import (
 	"slices"
-	"strings"
+	"sort"
 
 	"infuse/fetch/secret"
 	"infuse/runner/environ"
@@ -138,7 +138,7 @@ func carriers(name, value string) []string {
 // sorted copies vars by name; of a name that is given twice the last counts.
 func sorted(vars []environ.Var) []environ.Var {
 	out := slices.Clone(vars)
-	slices.SortStableFunc(out, func(a, b environ.Var) int { return strings.Compare(a.Name, b.Name) })
+	sort.SliceStable(out, func(i, j int) bool { return out[i].Name < out[j].Name })
 	n := 0
 	for i := range out {
 		if i+1 < len(out) && out[i+1].Name == out[i].Name {

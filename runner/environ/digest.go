@@ -93,7 +93,7 @@ func (p *Plan) Diff(old *Plan) Change {
 		case len(after) == 0:
 			order = -1
 		default:
-			order = compareEntries(before[0], after[0], p.fold)
+			order = compareEntries(&before[0], &after[0], p.fold)
 		}
 		switch {
 		case order < 0:

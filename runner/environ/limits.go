@@ -2,7 +2,7 @@ package environ
 
 import (
 	"cmp"
-	"slices"
+	"sort"
 )
 
 // Limits are what the operating system takes. Zero fields mean no limit.
@@ -67,7 +67,7 @@ func largest(entries []Entry, n int) []Sized {
 }
 
 func sortSized(s []Sized) {
-	slices.SortFunc(s, func(a, b Sized) int {
-		return cmp.Or(cmp.Compare(b.Size, a.Size), cmp.Compare(a.Name, b.Name))
+	sort.Slice(s, func(i, j int) bool {
+		return cmp.Or(cmp.Compare(s[j].Size, s[i].Size), cmp.Compare(s[i].Name, s[j].Name)) < 0
 	})
 }

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
+	"sort"
 	"strings"
 	"text/tabwriter"
 )
@@ -16,7 +16,7 @@ type row struct {
 	file bool
 }
 
-func compareEntries(a, b row, fold bool) int {
+func compareEntries(a, b *row, fold bool) int {
 	return strings.Compare(foldName(a.Name, fold), foldName(b.Name, fold))
 }
 
@@ -32,7 +32,7 @@ func (p *Plan) all() []row {
 	for i := range p.Files {
 		rows = append(rows, row{p.Files[i], true})
 	}
-	slices.SortStableFunc(rows, func(a, b row) int { return compareEntries(a, b, p.fold) })
+	sort.SliceStable(rows, func(i, j int) bool { return compareEntries(&rows[i], &rows[j], p.fold) < 0 })
 	return rows
 }
 
