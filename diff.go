@@ -25,8 +25,11 @@ type diffCommand struct {
 	Format      string `enum:"text,json" default:"text" placeholder:"text|json" help:"text or json." group:"Comparing"`
 }
 
-// statusDifferent is diff's answer "different", as in diff(1); 2 is trouble.
-const statusDifferent = 1
+// What diff exits with, as diff(1) does.
+const (
+	statusDifferent = 1
+	statusTrouble   = 2
+)
 
 func (*diffCommand) Help() string {
 	return `Prints what would change in the other side if it became like this scope: + added, - removed, ~ changed.

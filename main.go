@@ -111,6 +111,9 @@ func (p *program) status(c command, err error) int {
 	if _, ok := errors.AsType[*usageError](err); ok {
 		return statusUsage
 	}
+	if _, ok := c.(*diffCommand); ok {
+		return statusTrouble
+	}
 	return statusFailed
 }
 

@@ -32,6 +32,7 @@ import (
 //	server redirect ROUTE URL
 //	server clear                     no faults any more
 //	server count logins|lists|renewals|ROUTE N   so many requests came; ROUTE as in "GET /api/status"
+//	server streams N                 wait until N event streams are open
 //	server waiting N                 wait until N requests came in all
 //	server stop
 type scriptServer struct {
@@ -56,7 +57,7 @@ func cmdServer(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	want := map[string]int{
 		"set": 4, "delete": 3, "folder": 2, "import": 4, "token": 1, "html": 2, "hang": 2, "drop": 2, "truncate": 2,
-		"huge": 2, "redirect": 2, "clear": 0, "count": 2, "stop": 0, "waiting": 1, "hide": 3, "revoke": 0, "expire": 0, "reset": 0,
+		"huge": 2, "redirect": 2, "clear": 0, "count": 2, "stop": 0, "waiting": 1, "streams": 1, "hide": 3, "revoke": 0, "expire": 0, "reset": 0,
 	}
 	if n, ok := want[args[0]]; ok && len(args)-1 != n {
 		ts.Fatalf("server %s takes %d arguments", args[0], n)
@@ -115,6 +116,12 @@ func cmdServer(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		if got != number(args[2]) {
 			ts.Fatalf("%d requests of sort %s, want %s", got, args[1], args[2])
+		}
+	case "streams":
+		for deadline := time.Now().Add(patience); s.Streams() != number(args[1]); time.Sleep(5 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				ts.Fatalf("%d event streams are open, want %s", s.Streams(), args[1])
+			}
 		}
 	case "waiting":
 		for deadline := time.Now().Add(patience); s.Total() < number(args[1]); time.Sleep(5 * time.Millisecond) {
