@@ -43,6 +43,7 @@ var roles = map[string]func(args []string){
 	"@scrub":     roleScrub,
 	"@orphans":   roleOrphans,
 	"@threads":   roleThreads,
+	"@schedules": roleSchedules,
 	"@burst":     roleBurst,
 	"@status":    roleStatus,
 }

@@ -201,8 +201,12 @@ func roleOrphans(args []string) {
 		}
 	}
 	parent := os.Getppid()
+	patience := 20 * time.Second
+	if d, err := time.ParseDuration(os.Getenv("ZOMBIE_PATIENCE")); err == nil {
+		patience = d
+	}
 	zombies := 0
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		zombies = 0
 		for _, p := range processes() {
 			if p.ppid == parent && p.dead {

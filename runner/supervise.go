@@ -223,15 +223,9 @@ func (s *supervisor) act() (until time.Time, over bool) {
 func (s *supervisor) start(d decision) {
 	if s.policy.starts > 0 {
 		s.tree.reclaimTerminal(true)
-		// A shutdown that is already waiting in the channel must win over the new start.
-		select {
-		case sig := <-s.tree.signals:
-			if d.rolledBack {
-				s.policy.rolledBack = true
-			}
-			s.signalled(sig)
+		if s.takeSignals() { // a shutdown that is already waiting must win over the new start
+			s.policy.rolledBack = d.rolledBack
 			return
-		default:
 		}
 	}
 	if d.rolledBack {
@@ -248,6 +242,19 @@ func (s *supervisor) start(d decision) {
 	if s.cfg.Mode == ModeInit {
 		s.cfg.Env, d.change.Env = nil, nil // never needed again
 		debug.FreeOSMemory()
+	}
+}
+
+// takeSignals handles the signals that are waiting, and reports whether there were any.
+func (s *supervisor) takeSignals() (any bool) {
+	for {
+		select {
+		case sig := <-s.tree.signals:
+			s.signalled(sig)
+			any = true
+		default:
+			return any
+		}
 	}
 }
 
@@ -277,6 +284,7 @@ func (s *supervisor) look() {
 	now := time.Now()
 	n := s.tree.poll(now)
 	if n.exited {
+		s.takeSignals() // a Ctrl-C that reached the child directly has reached us too
 		s.cfg.Log.Info("stopped", "status", n.status.String())
 		s.policy.exited(now, n.status)
 		s.observe(Event{Kind: EventStopped, Status: n.status, Reason: s.policy.reason})
