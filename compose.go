@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"slices"
@@ -76,7 +77,7 @@ func (f *environmentFlags) layers(p *program) (environ.Config, error) {
 func readEnvFile(file string) ([]environ.Var, error) {
 	body, err := os.ReadFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("reading %w", err)
+		return nil, readError(err)
 	}
 	parsed, err := godotenv.UnmarshalBytes(body)
 	if err != nil {
@@ -87,6 +88,14 @@ func readEnvFile(file string) ([]environ.Var, error) {
 		vars = append(vars, environ.Var{Name: name, Value: secret.New(parsed[name])})
 	}
 	return vars, nil
+}
+
+// readError words a failure of os.ReadFile, which begins with its system call.
+func readError(err error) error {
+	if failed, ok := errors.AsType[*fs.PathError](err); ok {
+		return fmt.Errorf("reading %s: %w", failed.Path, failed.Err)
+	}
+	return err
 }
 
 // composeSnapshot adds the secrets and composes.

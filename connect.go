@@ -55,6 +55,7 @@ func (p *program) connect(ctx context.Context, f *readFlags, scope fetch.Scope) 
 	if c.server, err = p.httpClient(f, base); err != nil {
 		return c, err
 	}
+	p.log.Info("asking", "server", base.String(), "credential", c.credential.Provider, "method", c.credential.Method, "identity", c.credential.Identity)
 	c.session = creds.NewSession(c.server, c.credential)
 	c.session.Now = p.now
 	source := &fetch.HTTPSource{API: c.server, Tokens: c.session, Settle: true, ServiceToken: c.credential.Method == methodServiceToken}

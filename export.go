@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/kballard/go-shellquote"
@@ -110,16 +111,17 @@ func (c *exportCommand) target() (envfile.SaveConfig, error) {
 	return target, nil
 }
 
-// formatNames lists the formats, for help and errors.
+// formatNames lists the formats with their other names, for help and errors.
 func formatNames() string {
-	names := ""
+	var names []string
 	for _, format := range envfile.Formats() {
-		if names != "" {
-			names += ", "
+		name := format.Name
+		if len(format.Aliases) > 0 {
+			name += " (also " + strings.Join(format.Aliases, ", ") + ")"
 		}
-		names += format.Name
+		names = append(names, name)
 	}
-	return names
+	return strings.Join(append(names, "template"), ", ")
 }
 
 // helper finds the command of --exec before anything is fetched.
@@ -186,7 +188,7 @@ func (w *exporter) encode(ctx context.Context, plan *environ.Plan) ([]byte, erro
 	}
 	text, err := os.ReadFile(w.c.Template)
 	if err != nil {
-		return nil, fmt.Errorf("reading the template: %w", err)
+		return nil, fmt.Errorf("--template: %w", readError(err))
 	}
 	return envfile.ExecuteTemplate(ctx, string(text), plan.Vars(), &templateSource{read: w.read, flags: &w.c.scopeFlags})
 }

@@ -73,8 +73,11 @@ func parse(p *program) (command, error) {
 		printShortHelp(p)
 		return nil, errDone
 	}
-	if p.args[0] == "--version" {
+	switch p.args[0] {
+	case "--version", "-V":
 		return new(versionCommand), nil
+	case "help": // `infuse help run` is `infuse run --help`
+		p.args = append(p.args[1:], "--help")
 	}
 	name, entries := p.chosen()
 	settings := &settings{getenv: p.getenv}

@@ -32,7 +32,8 @@ var version = "(devel)"
 func main() {
 	if len(os.Args) > 1 && os.Args[1] == runner.ShimArg { // the second half of a spawn
 		err := runner.Shim(os.Args, os.Environ())
-		os.Exit((&program{stderr: os.Stderr, args: []string{"run"}}).status(nil, err))
+		p := &program{stderr: os.Stderr, args: []string{"run"}, log: newLogger(os.Stderr, slog.LevelWarn, false)}
+		os.Exit(p.status(nil, err))
 	}
 	p := &program{
 		args: os.Args[1:], environ: os.Environ(),
@@ -101,7 +102,7 @@ func (p *program) status(c command, err error) int {
 	if err == nil || errors.Is(err, errDone) {
 		return 0
 	}
-	report(p.stderr, err)
+	p.report(err)
 	if start, ok := errors.AsType[*runner.StartError](err); ok {
 		return start.Status
 	}

@@ -50,8 +50,18 @@ func usage(command string, err error) error {
 	return &usageError{hinted(errors.New(text), "`"+help+"` lists what there is")}
 }
 
-// report prints an error once: one line, then its hints.
-func report(w io.Writer, err error) {
+// report prints an error once: one line, then its hints; where messages are
+// JSON, as one object.
+func (p *program) report(err error) {
+	if _, asJSON := p.log.Handler().(*slog.JSONHandler); asJSON {
+		var hints []string
+		for e := err; e != nil; e = errors.Unwrap(e) {
+			hints = append(hints, hintsOf(e)...)
+		}
+		p.log.Error(oneLine(err.Error()), "hints", hints)
+		return
+	}
+	w := p.stderr
 	fmt.Fprintf(w, "infuse: %s\n", oneLine(err.Error()))
 	for e := err; e != nil; e = errors.Unwrap(e) {
 		for _, hint := range hintsOf(e) {

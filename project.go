@@ -37,9 +37,9 @@ func findProject(dir string, only bool) (*projectFile, error) {
 		case err == nil:
 			return readProject(file, body)
 		case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission):
-			return nil, fmt.Errorf("reading %s: %w", file, err)
+			return nil, readError(err)
 		case errors.Is(err, fs.ErrPermission) && only:
-			return nil, fmt.Errorf("reading %s: %w", file, err)
+			return nil, readError(err)
 		}
 		up := filepath.Dir(dir)
 		if only || up == dir {

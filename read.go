@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"strings"
+	"time"
 
 	"infuse/fetch"
 	"infuse/fetch/api"
@@ -32,8 +34,13 @@ func (p *program) read(ctx context.Context, f *readFlags, adjust ...func(*fetch.
 		return nil, err
 	}
 	r := &reading{connection: connection, scope: scope}
-	r.snapshot, err = connection.source.Fetch(ctx, scope)
-	return r, fetchHint(ctx, err)
+	began := time.Now()
+	if r.snapshot, err = connection.source.Fetch(ctx, scope); err != nil {
+		return r, fetchHint(ctx, err)
+	}
+	p.log.Info("read", "secrets", len(r.snapshot.Secrets), "source", r.snapshot.Source, "project", scope.ProjectID+scope.ProjectSlug,
+		"environment", scope.Environment, "paths", strings.Join(scope.Paths, ","), "took", time.Since(began).Round(time.Millisecond))
+	return r, nil
 }
 
 // again reads the scope once more, while watching: from the source itself, not

@@ -92,6 +92,7 @@ func (c *runCommand) run(ctx context.Context, p *program) error {
 	if path, err = c.lookupAgain(argv, path, plan); err != nil {
 		return err
 	}
+	p.log.Info("starting", "command", path, "mode", mode, "variables", len(plan.Entries))
 	if mode == runner.ModeExec {
 		return c.exec(p, read, plan, path, argv)
 	}
@@ -137,12 +138,12 @@ func shellArgv(shell, command string) []string {
 // COMMAND. Cobra, which the official CLI uses, would have taken it.
 func (c *runCommand) warnLateFlags(p *program, args []string) {
 	for _, arg := range args {
-		name, _, _ := strings.Cut(strings.TrimPrefix(arg, "--"), "=")
 		if arg == "--" {
 			return
 		}
-		if strings.HasPrefix(arg, "--") && p.settings.isFlag(name) {
-			p.log.Warn("--" + name + " stands behind COMMAND and goes to it; flags of infuse stand before COMMAND")
+		if p.settings.isFlag(arg) {
+			name, _, _ := strings.Cut(arg, "=")
+			p.log.Warn(name + " stands behind COMMAND and goes to it; flags of infuse stand before COMMAND")
 		}
 	}
 }

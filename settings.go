@@ -30,7 +30,7 @@ type settings struct {
 	project map[string]any // the key "infuse" of .infisical.json, nil until it is read
 	layers  map[string]layer
 	unused  map[string]bool
-	flags   map[string]bool // every long flag of the chosen command
+	flags   map[string]bool // every flag of the chosen command, with its dashes
 }
 
 // neverFromProject are the settings that a checked-in file must not make: they
@@ -81,16 +81,22 @@ func projectValue(value any) (any, error) {
 	return nil, errors.New("must be a string, a number, a boolean or a list of strings")
 }
 
-// isFlag reports whether a word is one of our long flags.
-func (s *settings) isFlag(name string) bool { return s.flags[name] }
+// isFlag reports whether a word is one of our flags: --env, --env=prod, -e.
+func (s *settings) isFlag(word string) bool {
+	name, _, _ := strings.Cut(word, "=")
+	return s.flags[name]
+}
 
 // note records what flags there are, and which the command line itself set.
 func (s *settings) note(parsed *kong.Context) {
 	for _, path := range parsed.Path {
 		for _, flag := range path.Flags {
-			s.flags[flag.Name] = true
+			s.flags["--"+flag.Name] = true
+			if flag.Short != 0 {
+				s.flags["-"+string(flag.Short)] = true
+			}
 			for _, alias := range flag.Aliases {
-				s.flags[alias] = true
+				s.flags["--"+alias] = true
 			}
 		}
 		if path.Flag != nil && !path.Resolved {
