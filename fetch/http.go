@@ -294,6 +294,9 @@ func (f *httpFetch) explain(err error, path string) error {
 		return err
 	case e.Status != http.StatusNotFound:
 	case e.Kind == "SecretPathNotFound", strings.HasPrefix(e.Message, "Folder with path"):
+		if path == "/" { // every environment has it
+			return &NotFoundError{What: "environment", Name: f.scope.Environment, Err: err}
+		}
 		return &NotFoundError{What: "folder or environment", Name: path, In: "environment " + f.scope.Environment, Err: err}
 	case strings.HasPrefix(e.Message, "Project with"), strings.HasPrefix(e.Message, "Workspace with"):
 		return &NotFoundError{What: "project", Name: f.scope.project(), Err: err}

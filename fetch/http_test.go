@@ -129,7 +129,7 @@ func TestNoFallback(t *testing.T) {
 		body   string
 		what   string
 	}{
-		"unknown folder":  {404, `{"reqId":"r","message":"Folder with path '/' in environment 'dev' was not found","error":"SecretPathNotFound"}`, "folder or environment"},
+		"unknown folder":  {404, `{"reqId":"r","message":"Folder with path '/' in environment 'dev' was not found","error":"SecretPathNotFound"}`, "environment"},
 		"unknown project": {404, `{"reqId":"r","message":"Project with ID 'p' not found","error":"NotFound"}`, "project"},
 		"forbidden":       {403, `{"message":"You are not allowed to read on secrets","error":"PermissionDenied"}`, ""},
 		"broken":          {500, `{"message":"Something went wrong","error":"InternalServerError"}`, ""},
