@@ -10,7 +10,7 @@
 #
 # As process 1 infuse stays as an init: it forwards signals and reaps orphans.
 
-ARG GO_IMAGE=docker.io/library/golang:1.26-alpine
+ARG GO_IMAGE=golang:1.26-alpine
 FROM ${GO_IMAGE} AS build
 ARG TARGETOS
 ARG TARGETARCH

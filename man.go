@@ -7,6 +7,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"sort"
 	"strings"
 
 	"infuse/creds"
@@ -39,7 +40,7 @@ func (c *manCommand) run(_ context.Context, p *program) error {
 // its arguments: no date, no terminal.
 func manPage(docs []commandDoc, version string) string {
 	docs = slices.Clone(docs)
-	slices.SortFunc(docs, func(a, b commandDoc) int { return strings.Compare(a.name, b.name) })
+	sort.Slice(docs, func(i, j int) bool { return docs[i].name < docs[j].name }) // slices.SortFunc costs 15 KB for every type
 	r := new(roff)
 	r.line(".TH INFUSE 1 \"\" %s \"User Commands\"", roffArgument("infuse "+version))
 	r.line(".nh\n.ad l")
@@ -112,7 +113,7 @@ func sharedGroups(docs []commandDoc) []optionGroup {
 			groups = append(groups, optionGroup{title, flags[title]})
 		}
 	}
-	slices.SortFunc(groups, func(a, b optionGroup) int { return strings.Compare(a.title, b.title) })
+	sort.Slice(groups, func(i, j int) bool { return groups[i].title < groups[j].title })
 	return groups
 }
 

@@ -7,9 +7,9 @@ DIST      ?= dist
 
 # Nothing of the builder's environment may reach a binary: not its GOFLAGS, not
 # its GOAMD64, and no build id.
-RELEASE_ENV     := env -u GOFLAGS GOAMD64=v1 GOARM64=v8.0 GOEXPERIMENT= CGO_ENABLED=0 GOWORK=off
-RELEASE_LDFLAGS := -s -w -buildid= -X main.version=$(VERSION)
-RELEASE_TOOL    := go run ./testdata/release
+RELEASE_ENV   := env -u GOFLAGS -u GOOS -u GOARCH GOAMD64=v1 GOARM64=v8.0 GOEXPERIMENT= GOFIPS140=off CGO_ENABLED=0 GOWORK=off
+RELEASE_BUILD := go build -trimpath -buildvcs=false -ldflags '-s -w -buildid= -X main.version=$(VERSION)'
+RELEASE_TOOL  := $(RELEASE_ENV) go run ./testdata/release
 
 .PHONY: release
 
@@ -20,11 +20,11 @@ release: ## every platform into dist/, with checksums and SBOMs
 	  os=$${platform%/*} arch=$${platform#*/} suffix=; \
 	  test $$os != windows || suffix=.exe; \
 	  echo "building $$os/$$arch"; \
-	  $(RELEASE_ENV) GOOS=$$os GOARCH=$$arch go build -trimpath -buildvcs=false -ldflags '$(RELEASE_LDFLAGS)' \
-	    -o '$(DIST)'/infuse-$$os-$$arch$$suffix .; \
+	  $(RELEASE_ENV) GOOS=$$os GOARCH=$$arch $(RELEASE_BUILD) -o '$(DIST)'/infuse-$$os-$$arch$$suffix .; \
 	done
 	$(RELEASE_TOOL) sbom '$(VERSION)' '$(DIST)'/infuse-*
-	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(RELEASE_LDFLAGS)' -o '$(DIST)/.infuse' .
+	@host='$(DIST)'/infuse-$$(go env GOHOSTOS)-$$(go env GOHOSTARCH); \
+	  if test -x $$host; then cp $$host '$(DIST)/.infuse'; else $(RELEASE_ENV) $(RELEASE_BUILD) -o '$(DIST)/.infuse' .; fi
 	'$(DIST)/.infuse' man > '$(DIST)/infuse.1'
 	'$(DIST)/.infuse' completion bash > '$(DIST)/infuse.bash'
 	'$(DIST)/.infuse' completion zsh > '$(DIST)/_infuse'
