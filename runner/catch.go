@@ -13,7 +13,8 @@ type Terminated struct{ Signal syscall.Signal }
 
 func (t Terminated) Error() string { return "terminated by signal " + SignalName(t.Signal) }
 
-// CatchTermination returns a context that the first SIGTERM, SIGINT, SIGHUP or SIGQUIT cancels, with cause [Terminated].
+// CatchTermination returns a context that the first signal cancels that would end a program without handlers (SIGTERM,
+// SIGINT, SIGHUP, SIGQUIT, SIGUSR1, ...), with cause [Terminated].
 // A second signal takes its default action, in case the first one did not get through. SIGINT and SIGHUP stay ignored
 // where they were inherited ignored: that is what nohup and a script's background job rely on.
 //
@@ -22,7 +23,7 @@ func (t Terminated) Error() string { return "terminated by signal " + SignalName
 func CatchTermination(parent context.Context) (ctx context.Context, release func() error) {
 	ctx, cancel := context.WithCancelCause(parent)
 	caught := make(chan os.Signal, 8)
-	signal.Notify(caught, notIgnored(terminating)...)
+	signal.Notify(caught, notIgnored(lethal)...)
 
 	quit, finished := make(chan struct{}), make(chan struct{})
 	go func() {

@@ -20,7 +20,7 @@ func Example() {
 	}
 	status, err := runner.Supervise(context.Background(), runner.Config{
 		Path:    path,
-		Argv:    []string{"sh", "-c", `echo "color is $COLOR"; [ $COLOR = green ] && exit 3; sleep 60`},
+		Argv:    []string{"sh", "-c", `[ $COLOR = green ] && exit 3; sleep 60`},
 		Env:     []string{"COLOR=red", "PATH=" + runner.DefaultPath},
 		MinGap:  1, // do not wait between two starts, as one would in earnest
 		Changes: changes,
@@ -34,7 +34,7 @@ func Example() {
 		},
 	})
 	fmt.Println(status, err)
-	// The child may not get to its first line before it is stopped, so only the end is certain: exit status 3 <nil>
+	// Output: exit status 3 <nil>
 }
 
 func ExampleLookup() {

@@ -39,7 +39,7 @@ func TestComparison(t *testing.T) {
 		commands[name] = command
 	}
 	rows := make([][]string, len(scenarios))
-	for i, s := range scenarios {
+	for i := range scenarios {
 		rows[i] = make([]string, len(names))
 	}
 	t.Run("run", func(t *testing.T) {
@@ -83,8 +83,8 @@ func (c *console) works() bool {
 	return c.shows("usable=") && c.shows("PROMPT> ")
 }
 
-// ending runs a shell command line and says how it ended, or that it did not.
-func ending(t *testing.T, command string) string {
+// endOf runs a shell command line and says how it ended, or that it did not.
+func endOf(t *testing.T, command string) string {
 	s := launchIn(t, t.TempDir(), func(c *exec.Cmd) { c.Env = append(os.Environ(), "W="+self(t)) }, "sh", "-c", "exec "+command)
 	select {
 	case <-s.done:
@@ -102,22 +102,22 @@ func yes(ok bool, otherwise string) string {
 }
 
 var scenarios = []scenario{
-	{"exit status", "exit status 42", func(t *testing.T, w string) string { return ending(t, w+"sh -c 'exit 42'") }},
-	{"dies of TERM", "signal TERM", func(t *testing.T, w string) string { return ending(t, w+"sh -c 'kill -TERM $$'") }},
+	{"exit status", "exit status 42", func(t *testing.T, w string) string { return endOf(t, w+"sh -c 'exit 42'") }},
+	{"dies of TERM", "signal TERM", func(t *testing.T, w string) string { return endOf(t, w+"sh -c 'kill -TERM $$'") }},
 	{"not found", "exit status 127", func(t *testing.T, w string) string {
 		if w == "" {
-			return ending(t, "env no-such-command")
+			return endOf(t, "env no-such-command")
 		}
-		return ending(t, w+"no-such-command")
+		return endOf(t, w+"no-such-command")
 	}},
 	{"not executable", "exit status 126", func(t *testing.T, w string) string {
 		if w == "" {
 			w = "env "
 		}
-		return ending(t, w+"/etc/passwd")
+		return endOf(t, w+"/etc/passwd")
 	}},
 	{"SIGCHLD ignored", "exit status 6", func(t *testing.T, w string) string {
-		return ending(t, "env --ignore-signal=CHLD sh -c 'exec \"$@\"' x "+w+"sh -c 'exit 6'")
+		return endOf(t, "env --ignore-signal=CHLD "+w+"sh -c 'exit 6'")
 	}},
 	{"Ctrl-C arrives", "once", func(t *testing.T, w string) string {
 		c := openShell(t, "bash")

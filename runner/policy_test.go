@@ -14,7 +14,6 @@ type driver struct {
 	t   testing.TB
 	p   *policy
 	now time.Time
-	log []string
 	// what the policy believes must agree with what it ordered
 	alive    bool
 	stopping bool

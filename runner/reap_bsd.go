@@ -9,7 +9,7 @@ import (
 )
 
 // becomeSubreaper: orphans go to process 1 here.
-func becomeSubreaper() error { return errors.ErrUnsupported }
+func becomeSubreaper() (undo func(), err error) { return func() {}, errors.ErrUnsupported }
 
 func deathSignal(*syscall.SysProcAttr) {}
 

@@ -16,8 +16,16 @@ const (
 	strangerPatience = 5 * time.Second
 )
 
-// becomeSubreaper makes orphans of the tree our children instead of process 1's. The child does not inherit it.
-func becomeSubreaper() error { return unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }
+// becomeSubreaper makes orphans of the tree our children instead of process 1's; undo ends that. The child does not
+// inherit it.
+func becomeSubreaper() (undo func(), err error) {
+	var before int32
+	_ = unix.Prctl(unix.PR_GET_CHILD_SUBREAPER, uintptr(unsafe.Pointer(&before)), 0, 0, 0)
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return func() {}, err
+	}
+	return func() { _ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, uintptr(before), 0, 0, 0) }, nil
+}
 
 // deathSignal ends the child when we are killed. TERM, not KILL: npm and shells pass it on.
 func deathSignal(attr *syscall.SysProcAttr) { attr.Pdeathsig = syscall.SIGTERM }

@@ -15,6 +15,10 @@ import (
 // terminating are the signals that ask a process to end.
 var terminating = []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT}
 
+// lethal are those that end a process which has no handler for them, as a program that is still to be started has none.
+// The Go runtime would swallow the last three.
+var lethal = append(terminating[:len(terminating):len(terminating)], syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGALRM)
+
 // ParseSignal reads a signal the way kill(1) does: TERM, SIGTERM, 15, and on Linux RTMIN+3, RTMAX-1.
 func ParseSignal(name string) (syscall.Signal, error) {
 	n, err := strconv.Atoi(name)

@@ -11,6 +11,9 @@ import (
 // terminating are the signals that ask a process to end: Ctrl-C, and a closing console.
 var terminating = []os.Signal{syscall.SIGTERM, syscall.SIGINT}
 
+// lethal are those that end a process which has no handler for them.
+var lethal = terminating
+
 var signalNames = map[syscall.Signal]string{
 	syscall.SIGHUP: "HUP", syscall.SIGINT: "INT", syscall.SIGQUIT: "QUIT", syscall.SIGKILL: "KILL", syscall.SIGTERM: "TERM",
 }

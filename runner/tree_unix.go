@@ -36,7 +36,8 @@ type tree struct {
 	reapAgain time.Time
 	reapPause time.Duration
 	firstSeen map[int]time.Time // zombies that may be a helper's
-	subreaper bool
+	subreaper bool              // orphans come to us
+	noReaper  func()            // ends that
 	touched   bool
 }
 
@@ -54,7 +55,9 @@ func openTree(cfg *Config) (*tree, error) {
 	signal.Notify(t.childEvents, syscall.SIGCHLD)
 	signal.Notify(t.signals, notIgnored(forwarded)...)
 	signal.Notify(t.continued, syscall.SIGCONT)
-	t.subreaper = os.Getpid() == 1 || becomeSubreaper() == nil
+	undo, err := becomeSubreaper()
+	t.noReaper = undo
+	t.subreaper = err == nil || os.Getpid() == 1
 	return t, nil
 }
 
@@ -66,6 +69,7 @@ func (t *tree) close() {
 	signal.Stop(t.continued)
 	t.reclaimTerminal(t.status.Signal != 0) // a child that was killed had no chance to tidy up
 	t.term.close()
+	t.noReaper()
 }
 
 func (t *tree) touch() { t.touched = true }
