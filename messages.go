@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 
@@ -54,20 +55,27 @@ func usage(command string, err error) error {
 // JSON, as one object.
 func (p *program) report(err error) {
 	if _, asJSON := p.log.Handler().(*slog.JSONHandler); asJSON {
-		var hints []string
-		for e := err; e != nil; e = errors.Unwrap(e) {
-			hints = append(hints, hintsOf(e)...)
-		}
-		p.log.Error(oneLine(err.Error()), "hints", hints)
+		p.log.Error(oneLine(err.Error()), "hints", allHints(err))
 		return
 	}
 	w := p.stderr
 	fmt.Fprintf(w, "infuse: %s\n", oneLine(err.Error()))
+	for _, hint := range allHints(err) {
+		fmt.Fprintf(w, "hint: %s\n", oneLine(hint))
+	}
+}
+
+// allHints are the next steps of err and of what it wraps, each once.
+func allHints(err error) []string {
+	var hints []string
 	for e := err; e != nil; e = errors.Unwrap(e) {
 		for _, hint := range hintsOf(e) {
-			fmt.Fprintf(w, "hint: %s\n", oneLine(hint))
+			if !slices.Contains(hints, hint) {
+				hints = append(hints, hint)
+			}
 		}
 	}
+	return hints
 }
 
 // hintsOf are the next steps that this very error carries; the packages below

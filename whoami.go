@@ -12,6 +12,7 @@ import (
 	"infuse/creds"
 	"infuse/fetch/api"
 	"infuse/fetch/secret"
+	"infuse/runner"
 )
 
 // whoamiCommand is `infuse whoami`: every provider's answer, whose token it is,
@@ -58,6 +59,7 @@ type scopeReport struct {
 	Paths       []string `json:"paths"`
 	Readable    bool     `json:"readable"`
 	Secrets     int      `json:"secrets"`
+	Source      string   `json:"source,omitempty"`
 	Why         string   `json:"why,omitempty"`
 }
 
@@ -67,10 +69,10 @@ func (c *whoamiCommand) run(ctx context.Context, p *program) error {
 	report := &identityReport{Version: version, Providers: []creds.Answer{}}
 	err := c.inspect(ctx, p, report)
 	if err != nil {
-		report.Error = oneLine(err.Error())
-		for e := err; e != nil; e = errors.Unwrap(e) {
-			report.Hints = append(report.Hints, hintsOf(e)...)
+		if _, ok := errors.AsType[runner.Terminated](err); ok {
+			return err // a signal ends it like every command
 		}
+		report.Error, report.Hints = oneLine(err.Error()), allHints(err)
 	}
 	write := report.text
 	if c.Format == "json" {
@@ -99,16 +101,20 @@ func (c *whoamiCommand) inspect(ctx context.Context, p *program, report *identit
 	if err != nil {
 		return err
 	}
-	if connection.server == nil {
+	switch {
+	case connection.server == nil:
 		report.Server = "file:" + connection.dir
-	} else {
+	case c.Offline: // nobody is asked
+		report.Server = connection.server.Base.String()
+	default:
 		report.Server = connection.server.Base.String()
 		token, err := connection.session.Token(ctx)
-		if err != nil {
-			return fetchHint(ctx, err)
+		if err == nil {
+			report.Token = life(connection)
+			report.Identity = askWhose(ctx, connection, token)
+		} else if !c.Cache.On && !c.PreferCache {
+			return fetchHint(ctx, err) // otherwise the copy may stand in
 		}
-		report.Token = life(connection)
-		report.Identity = askWhose(ctx, connection, token)
 	}
 	snapshot, err := connection.source.Fetch(ctx, scope)
 	if err != nil {
@@ -116,7 +122,8 @@ func (c *whoamiCommand) inspect(ctx context.Context, p *program, report *identit
 		report.Scope.Why = oneLine(err.Error())
 		return err
 	}
-	report.Scope.Readable, report.Scope.Secrets = true, len(snapshot.Secrets)
+	p.warn(snapshot.Warnings)
+	report.Scope.Readable, report.Scope.Secrets, report.Scope.Source = true, len(snapshot.Secrets), snapshot.Source
 	return nil
 }
 
@@ -181,7 +188,7 @@ func (r *identityReport) text(w io.Writer) error {
 	if r.Server != "" {
 		fmt.Fprintf(t, "server\t%s\n", r.Server)
 	}
-	if r.Identity != nil {
+	if r.Identity != nil && r.Identity.ID+r.Identity.Name != "" {
 		fmt.Fprintf(t, "%s\t%s\n", r.Identity.Kind, oneLine(join(r.Identity.Name, r.Identity.ID, r.Identity.Organization)))
 	}
 	if r.Token != nil {
@@ -231,7 +238,7 @@ func (s scopeReport) describe() string {
 		where = join(where, path)
 	}
 	if s.Readable {
-		return fmt.Sprintf("%s: readable, %d secrets", where, s.Secrets)
+		return fmt.Sprintf("%s: readable, %d secrets from %s", where, s.Secrets, s.Source)
 	}
 	return where + ": not readable"
 }

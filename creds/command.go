@@ -51,6 +51,8 @@ func (in *input) runCommand(ctx context.Context, argv []string) ([]byte, error) 
 		return nil, fmt.Errorf("%s printed more than %d bytes", argv[0], maxFile)
 	case context.Cause(ctx) == errTooSlow:
 		return nil, fmt.Errorf("%s did not end within %s", argv[0], limit)
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return nil, &timeoutError{argv[0]}
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case err == nil, errors.Is(err, exec.ErrWaitDelay):
@@ -64,6 +66,13 @@ func (in *input) runCommand(ctx context.Context, argv []string) ([]byte, error) 
 	}
 	return nil, err
 }
+
+// timeoutError is a command that took all the time there was for the whole start.
+type timeoutError struct{ command string }
+
+func (e *timeoutError) Error() string { return e.command + " did not end within the time limit" }
+func (e *timeoutError) Timeout() bool { return true }
+func (e *timeoutError) Unwrap() error { return context.DeadlineExceeded }
 
 var errTooSlow = errors.New("time limit")
 

@@ -95,7 +95,7 @@ func (t *retry) RoundTrip(req *http.Request) (*http.Response, error) {
 				return last, lastErr
 			}
 		}
-		resp, err := t.once(ctx, req, t.attemptLimit(deadline, n))
+		resp, err := t.once(ctx, req, t.attemptLimit(req, deadline, n))
 		if err != nil && n > 1 && errors.Is(err, context.DeadlineExceeded) && passed(ctx) {
 			return last, lastErr
 		}
@@ -118,9 +118,13 @@ func (t *retry) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // attemptLimit lets the first attempt have at most half of the time, so that a
-// connection that hangs leaves room for another one.
-func (t *retry) attemptLimit(deadline time.Time, n int) time.Duration {
+// connection that hangs leaves room for another one; one that has to be the
+// only one gets it all.
+func (t *retry) attemptLimit(req *http.Request, deadline time.Time, n int) time.Duration {
 	left := time.Until(deadline)
+	if t.retries < 0 || req.Context().Value(onceKey{}) != nil {
+		return left
+	}
 	if n == 1 {
 		left /= 2
 	}
