@@ -99,6 +99,10 @@ func (d *duration) Decode(ctx *kong.DecodeContext) error {
 	if err := ctx.Scan.PopValueInto("duration", &text); err != nil {
 		return err
 	}
+	return d.set(text)
+}
+
+func (d *duration) set(text string) error {
 	parsed, err := parseDuration(text)
 	*d = duration(parsed)
 	return err
@@ -139,15 +143,20 @@ func (o *optional) Decode(ctx *kong.DecodeContext) error {
 		}
 		o.Value = strings.Join(names, ",")
 	default:
-		o.Value = fmt.Sprint(value)
-		switch strings.ToLower(o.Value) {
-		case "true", "1", "yes":
-			o.Value = ""
-		case "false", "0", "no":
-			o.On, o.Value = false, ""
-		}
+		o.set(fmt.Sprint(value))
 	}
 	return nil
+}
+
+func (o *optional) set(text string) {
+	switch strings.ToLower(text) {
+	case "true", "1", "yes":
+		*o = optional{On: true}
+	case "false", "0", "no":
+		*o = optional{}
+	default:
+		*o = optional{On: true, Value: text}
+	}
 }
 
 // list is the value split at commas, without empty parts.

@@ -81,6 +81,13 @@ func parse(p *program) (command, error) {
 	}
 	name, entries := p.chosen()
 	settings := &settings{getenv: p.getenv}
+	if name == "run" {
+		if c, ok := quick(p.args[1:], settings); ok {
+			if again, err := p.prepare(c, settings); err != nil || !again {
+				return c, err
+			}
+		}
+	}
 	for {
 		helped := false
 		k, built, err := grammar(p, entries, kong.Resolvers(settings), kong.Exit(func(int) { helped = true }))

@@ -50,17 +50,9 @@ func (s *settings) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any,
 	if flag.Name == "help" {
 		return nil, nil
 	}
-	if !flag.Tag.Has("noenv") {
-		if value := s.getenv(infuseVariable(flag.Name)); value != "" {
-			s.layers[flag.Name] = fromInfuse
-			return value, nil
-		}
-	}
-	for _, name := range strings.Split(flag.Tag.Get("infisical"), ",") {
-		if value := s.getenv(name); name != "" && value != "" {
-			s.layers[flag.Name] = fromInfisical
-			return value, nil
-		}
+	if value, from := s.variable(flag.Name, flag.Tag.Has("noenv"), flag.Tag.Get("infisical")); from != fromDefault {
+		s.layers[flag.Name] = from
+		return value, nil
 	}
 	if value, ok := s.project[flag.Name]; ok && value != nil {
 		delete(s.unused, flag.Name)
@@ -68,6 +60,22 @@ func (s *settings) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any,
 		return projectValue(value)
 	}
 	return nil, nil
+}
+
+// variable finds the variable that sets a flag: ours, unless it has none, or
+// the first of the official tools'.
+func (s *settings) variable(flag string, noenv bool, official string) (string, layer) {
+	if !noenv {
+		if value := s.getenv(infuseVariable(flag)); value != "" {
+			return value, fromInfuse
+		}
+	}
+	for name := range strings.SplitSeq(official, ",") {
+		if value := s.getenv(name); name != "" && value != "" {
+			return value, fromInfisical
+		}
+	}
+	return "", fromDefault
 }
 
 // projectValue turns a JSON value into what kong's mappers read.
