@@ -71,7 +71,15 @@ func (b *board) observe(e runner.Event) {
 	case runner.EventStarted:
 		b.status.State, b.status.PID, b.status.Restarts = "running", e.PID, e.Restarts
 		_ = b.notifier.Ready(fmt.Sprintf("running with %d secrets, %d restarts", len(b.status.Names), e.Restarts))
+	case runner.EventStopped:
+		if b.status.State == "running" { // nobody asked for it: the end
+			b.status.State, b.status.PID = "stopping", 0
+			_ = b.notifier.Stopping()
+		}
 	case runner.EventStopping:
+		if b.status.State == "stopping" {
+			return // what the child left behind is swept
+		}
 		b.status.State = "restarting"
 		_ = b.notifier.Reloading("restarting: " + e.Reason)
 	case runner.EventRolledBack:

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -41,6 +42,9 @@ func (f *environmentFlags) layers(p *program) (environ.Config, error) {
 		if err != nil {
 			return config, fmt.Errorf("--env-file: %w", err)
 		}
+		if p.settings.layer("env-file") == fromProject {
+			vars = f.guard(p, file, vars)
+		}
 		config.EnvFiles = append(config.EnvFiles, environ.EnvFile{Path: file, Vars: vars})
 	}
 	for _, pair := range f.Set {
@@ -70,6 +74,18 @@ func (f *environmentFlags) layers(p *program) (environ.Config, error) {
 		}
 	}
 	return config, nil
+}
+
+// guard drops what changes how programs load code from a dotenv file that a
+// checked-in file named: --env-file may set such names, a repository may not.
+func (f *environmentFlags) guard(p *program, file string, vars []environ.Var) []environ.Var {
+	return slices.DeleteFunc(vars, func(v environ.Var) bool {
+		if !environ.Guarded(v.Name, runtime.GOOS == "windows") || slices.Contains(f.AllowName, v.Name) {
+			return false
+		}
+		p.log.Warn("guarded name skipped: "+projectFileName+" named the file it stands in", "name", v.Name, "file", file)
+		return true
+	})
 }
 
 // readEnvFile reads a dotenv file with godotenv's rules. Its error names the

@@ -58,7 +58,7 @@ func readProject(file string, body []byte) (*projectFile, error) {
 	for name := range project.Infuse {
 		if neverFromProject[name] {
 			return nil, hinted(fmt.Errorf("reading %s: %q must not be set under the key infuse", file, name),
-				"a checked-in file could send credentials elsewhere with it; use a flag or "+infuseVariable(name))
+				"a checked-in file could send credentials elsewhere or run code with it; use --"+name)
 		}
 	}
 	return project, nil

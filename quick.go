@@ -56,6 +56,9 @@ type quickFlags []quickFlag
 func appendQuickFlags(flags quickFlags, v reflect.Value) quickFlags {
 	for i := range v.NumField() {
 		field := v.Type().Field(i)
+		if !field.Anonymous && !field.IsExported() {
+			continue // not a flag
+		}
 		if field.Anonymous {
 			flags = appendQuickFlags(flags, v.Field(i))
 			continue

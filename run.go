@@ -47,7 +47,8 @@ type runCommand struct {
 	environmentFlags
 	runFlags
 	watchFlags
-	Args []string `arg:"" optional:"" passthrough:"partial" name:"command" help:"The program to run and its arguments."`
+	staying bool     // as parent
+	Args    []string `arg:"" optional:"" passthrough:"partial" name:"command" help:"The program to run and its arguments."`
 }
 
 // run reads like the list in the README: look COMMAND up, resolve the scope,
@@ -73,6 +74,7 @@ func (c *runCommand) run(ctx context.Context, p *program) error {
 	if err != nil {
 		return usage("run", err)
 	}
+	c.staying = mode != runner.ModeExec
 	config = c.complete(config, path, argv)
 
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(c.Timeout))
@@ -152,6 +154,9 @@ func (c *runCommand) warnLateFlags(p *program, args []string) {
 func (c *runCommand) complete(config environ.Config, path string, argv []string) environ.Config {
 	config.Args = append([]string{path}, argv...)
 	config.Files, config.FileDir = c.File, c.FileDir != ""
+	if c.staying && !c.NotifySocket {
+		config.Credentials = append(config.Credentials, "NOTIFY_SOCKET") // we speak to systemd: two would contradict each other
+	}
 	return config
 }
 

@@ -75,15 +75,31 @@ func (p *program) prepare(c command, s *settings) (again bool, err error) {
 			return false, nil // a deleted working directory has no project file
 		}
 	}
-	if p.project, err = findProject(dir, only); err != nil || p.project == nil {
+	if p.project, err = findProject(dir, only); err != nil {
 		return false, err
 	}
-	s.project = p.project.Infuse
+	if p.project == nil {
+		if only {
+			return false, missingProject(dir, p.log)
+		}
+		return false, nil
+	}
+	s.project, s.projectDir = p.project.Infuse, filepath.Dir(p.project.File)
 	s.unused = map[string]bool{}
 	for name := range s.project {
 		s.unused[name] = true
 	}
 	return len(s.project) > 0, nil
+}
+
+// missingProject: a directory that was named and has no project file is worth a
+// word; one that is not there is a mistake.
+func missingProject(dir string, log *logger) error {
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return &usageError{fmt.Errorf("--config-dir: %s is not a directory", dir)}
+	}
+	log.Warn("there is no "+projectFileName+" in the directory of --config-dir", "dir", dir)
+	return nil
 }
 
 // warnUnknownSettings names the keys of "infuse" in .infisical.json that no flag

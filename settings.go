@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -26,19 +28,23 @@ func (l layer) String() string {
 // settings is a kong resolver: it finds the value of a flag that the command
 // line did not set, and remembers the layer each flag came from.
 type settings struct {
-	getenv  func(string) string
-	project map[string]any // the key "infuse" of .infisical.json, nil until it is read
-	layers  map[string]layer
-	unused  map[string]bool
-	flags   map[string]bool // every flag of the chosen command, with its dashes
+	getenv     func(string) string
+	project    map[string]any // the key "infuse" of .infisical.json, nil until it is read
+	projectDir string         // where that file is
+	layers     map[string]layer
+	unused     map[string]bool
+	flags      map[string]bool // every flag of the chosen command, with its dashes
 }
 
 // neverFromProject are the settings that a checked-in file must not make: they
-// could send credentials elsewhere or run code.
+// could send credentials elsewhere, run code or write files anywhere. on-change
+// exec: and guarded names in env-file are refused where they are read.
 var neverFromProject = map[string]bool{
 	"url": true, "domain": true, "credential-process": true, "insecure-skip-verify": true,
 	"pass-credentials": true, "allow-name": true, "set": true, "trust-project-domain": true,
 	"token": true, "token-file": true, "client-id": true, "client-secret": true, "client-secret-file": true,
+	"ca-cert": true, "client-cert": true, "client-key": true, "cache-key-file": true,
+	"exec": true, "status-file": true, "output": true,
 	"command": true, "dry-run": true, "help": true, "version": true, "config-dir": true,
 }
 
@@ -57,7 +63,7 @@ func (s *settings) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any,
 	if value, ok := s.project[flag.Name]; ok && value != nil {
 		delete(s.unused, flag.Name)
 		s.layers[flag.Name] = fromProject
-		return projectValue(value)
+		return s.projectValue(flag.Name, value)
 	}
 	return nil, nil
 }
@@ -78,15 +84,40 @@ func (s *settings) variable(flag string, noenv bool, official string) (string, l
 	return "", fromDefault
 }
 
-// projectValue turns a JSON value into what kong's mappers read.
-func projectValue(value any) (any, error) {
+// projectValue turns a JSON value into what kong's mappers read. A relative
+// path is one from the file's own directory.
+func (s *settings) projectValue(flag string, value any) (any, error) {
+	isPath := flag == "env-file" || flag == "require-from" || flag == "file-dir" || flag == "template"
 	switch v := value.(type) {
-	case string, bool, []any:
+	case string:
+		if isPath {
+			return s.fromProjectDir(v), nil
+		}
+		if flag == "on-change" && strings.HasPrefix(v, "exec:") {
+			return nil, errors.New("a checked-in file must not name a command to run; use the flag")
+		}
+		return v, nil
+	case []any:
+		list := slices.Clone(v)
+		for i := range list {
+			if path, ok := list[i].(string); ok && isPath {
+				list[i] = s.fromProjectDir(path)
+			}
+		}
+		return list, nil
+	case bool:
 		return v, nil
 	case float64:
 		return fmt.Sprint(v), nil
 	}
 	return nil, errors.New("must be a string, a number, a boolean or a list of strings")
+}
+
+func (s *settings) fromProjectDir(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(s.projectDir, path)
 }
 
 // isFlag reports whether a word is one of our flags: --env, --env=prod, -e.
