@@ -1,12 +1,17 @@
 # infuse: build, test, demo, bench, release. Needs Go and make; nothing else.
 
 VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
-LDFLAGS   := -s -w -X main.version=$(VERSION)
-GOBUILD   := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
+LDFLAGS   := -s -w -buildid= -X main.version=$(VERSION)
+# Infisical speaks HTTP/1.1; leaving HTTP/2 out saves 0.6 MB.
+TAGS      := nethttpomithttp2
+GOBUILD   := CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags '$(TAGS)' -ldflags '$(LDFLAGS)'
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # The race detector needs a C compiler; without one the tests run without it.
 RACE      := $(shell command -v cc >/dev/null 2>&1 || command -v gcc >/dev/null 2>&1 && echo -race)
 TESTFLAGS ?=
+
+.DEFAULT_GOAL := build
+include release.mk
 
 .PHONY: build test check demo bench fuzz clean
 
