@@ -83,9 +83,18 @@ func helperCommand(p *program, command string) ([]string, error) {
 
 // supervise stays as COMMAND's parent: as init, or to act when secrets change.
 func (c *runCommand) supervise(p *program, read *reading, plan *environ.Plan, s supervision, path string, argv []string) error {
+	first, err := c.delivery(read, plan)
+	if err != nil {
+		return err
+	}
+	masking, err := c.openMasking(p, read, plan, s.action, first.stdin)
+	if err != nil {
+		return fmt.Errorf("--mask: %w", err)
+	}
+	defer masking.close()
 	stderr := p.stderr
 	if file, ok := stderr.(*os.File); ok {
-		p.stderr = runner.QuietWriter(file) // a background write must not stop us (tostop)
+		p.stderr = masking.messages(runner.QuietWriter(file)) // a background write must not stop us (tostop)
 		defer func() { p.stderr = stderr }()
 	}
 	log, err := p.newLogger(&c.messageFlags)
@@ -103,10 +112,6 @@ func (c *runCommand) supervise(p *program, read *reading, plan *environ.Plan, s 
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	board := newBoard(p, c.StatusFile, c.notifier(p), read, plan)
-	first, err := c.delivery(read, plan)
-	if err != nil {
-		return err
-	}
 	changes := make(chan runner.Change)
 	var loops sync.WaitGroup
 	if c.Watch {
@@ -115,7 +120,7 @@ func (c *runCommand) supervise(p *program, read *reading, plan *environ.Plan, s 
 			layers: func() (environ.Config, error) { return c.config(p, path, argv) },
 			files:  c.watchedFiles(), interval: time.Duration(c.WatchInterval), timeout: time.Duration(c.Timeout),
 			delivered: plan,
-			act:       c.hand(p, read, s, changes, board), observe: board.checked,
+			act:       c.hand(p, read, s, changes, board, masking), observe: board.checked,
 		}
 		loops.Go(func() { loop.run(ctx) })
 	}
@@ -127,6 +132,7 @@ func (c *runCommand) supervise(p *program, read *reading, plan *environ.Plan, s 
 		DrainTimeout: time.Duration(c.DrainTimeout), RollbackWithin: time.Duration(c.RollbackWithin),
 		Changes: changes,
 		Stdin:   first.stdin,
+		Streams: masking.child(),
 		Release: p.release,
 		Log:     p.log,
 		Observe: board.observe,
@@ -162,9 +168,10 @@ func (c *runCommand) notifier(p *program) *runner.Notifier {
 }
 
 // hand gives a new plan to the runner.
-func (c *runCommand) hand(p *program, read *reading, s supervision, changes chan<- runner.Change, board *board) func(context.Context, *environ.Plan, string) error {
+func (c *runCommand) hand(p *program, read *reading, s supervision, changes chan<- runner.Change, board *board, masking *masking) func(context.Context, *environ.Plan, string) error {
 	return func(ctx context.Context, plan *environ.Plan, text string) error {
 		p.log.Warn(text)
+		masking.update(plan)
 		next, err := c.delivery(read, plan)
 		if err != nil {
 			return err

@@ -133,6 +133,30 @@ func (c *console) expect(text string) {
 	}
 }
 
+// suspend types Ctrl-Z and waits for the shell.
+func (c *console) suspend() {
+	c.t.Helper()
+	c.send(ctrlZ)
+	c.expect("PROMPT> ")
+	c.answered("PROMPT> ")
+}
+
+// answered types empty lines until one is answered. The kernel throws away what was typed around a Ctrl-Z, even a little
+// after its effect was to be seen.
+func (c *console) answered(text string) {
+	c.t.Helper()
+	for range int(patience / time.Second) {
+		c.send("\n")
+		for deadline := time.Now().Add(time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+			if i := strings.Index(c.out.String()[c.seen:], text); i >= 0 {
+				c.seen += i + len(text)
+				return
+			}
+		}
+	}
+	c.t.Fatalf("no answer %q to an empty line: %q", text, c.out.String()[c.seen:])
+}
+
 // usable checks that the shell reads and answers.
 func (c *console) usable() {
 	c.t.Helper()

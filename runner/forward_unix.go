@@ -13,8 +13,12 @@ import (
 // In a shared foreground group INT, QUIT and WINCH came from the terminal, and the child has had them. (Who sent a signal
 // is not to be seen from Go, so a kill -INT from elsewhere is not passed on in that one state.)
 func (t *tree) forward(sig syscall.Signal) {
-	if sig == syscall.SIGWINCH && t.cfg.Resize != nil {
-		t.cfg.Resize()
+	if sig == syscall.SIGWINCH && t.output != nil && t.output.Terminal() {
+		t.output.Resize()
+		if t.output.Session {
+			return // told by its terminal
+		}
+		// It may have looked at the size before it was right, so it is told once more.
 	} else if !t.own && t.term.foreground() == t.us {
 		switch sig {
 		case syscall.SIGINT, syscall.SIGQUIT, syscall.SIGWINCH:

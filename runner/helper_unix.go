@@ -30,14 +30,24 @@ func (t *tree) runHelper(c *Change) error {
 		return err
 	}
 	defer null.Close()
+	output, err := t.helperOutput.open(t.cfg.Streams)
+	if err != nil {
+		return err
+	}
+	defer t.helperOutput.started()
+	stderr := uintptr(2)
+	if output != nil {
+		stderr = output.Fd()
+	}
 	env := append(c.Env[:len(c.Env):len(c.Env)], ChildPIDVariable+"="+strconv.Itoa(t.pid))
-	attr := &syscall.ProcAttr{Env: env, Files: []uintptr{null.Fd(), 2, 2}, Sys: &syscall.SysProcAttr{Setpgid: true}}
+	attr := &syscall.ProcAttr{Env: env, Files: []uintptr{null.Fd(), stderr, stderr}, Sys: &syscall.SysProcAttr{Setpgid: true}}
 	deathSignal(attr.Sys)
 	pid, err := syscall.ForkExec(path, c.Command, attr)
 	if err == syscall.ENOEXEC && isScript(path) {
 		pid, err = syscall.ForkExec(shell, scriptArgs(path, c.Command), attr)
 	}
 	if err != nil {
+		t.helperOutput.ended()
 		return execError(path, c.Command[0], err)
 	}
 	t.helperPID = pid
@@ -55,6 +65,7 @@ func (t *tree) waitHelper(n *news) {
 			return
 		}
 		t.helperPID = 0
+		t.helperOutput.ended()
 		n.helperExited = true
 		if err == nil {
 			n.helper = statusOf(ws)

@@ -16,6 +16,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"infuse/fetch/secret"
+	"infuse/runner/mask"
 )
 
 // TestMain makes the test binary its own cast: the first argument names a role, and without one the tests run.
@@ -142,6 +145,7 @@ func roleSupervise(args []string) {
 	helpers := flags.Int("helpers", 0, "run so many helpers by os/exec and check their status")
 	registered := flags.Bool("registered", false, "run them through Helpers")
 	watchdog := flags.Bool("name-us", false, "set LISTEN_PID and WATCHDOG_PID to our own process id")
+	masked := flags.String("mask", "", "mask this value in the output")
 	linger := flags.String("linger", "", "at the end write what is left of us to this file")
 	_ = flags.Parse(args)
 	cfg.Argv = flags.Args()
@@ -212,6 +216,20 @@ func roleSupervise(args []string) {
 			}()
 		}
 	}
+	var streams *mask.Streams
+	if *masked != "" {
+		streams, err = mask.Open(mask.Config{
+			Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Matcher: mask.New([]secret.Value{secret.New(*masked)}),
+			Share: cfg.Group == GroupShare,
+		})
+		if err != nil {
+			failRole(err)
+		}
+		cfg.Streams = streams
+		if *verbose {
+			cfg.Log = slog.New(slog.NewTextHandler(streams.Log(QuietWriter(os.Stderr)), nil))
+		}
+	}
 	if *registered {
 		cfg.Helpers = &Helpers{}
 	}
@@ -222,6 +240,11 @@ func roleSupervise(args []string) {
 	wait := runHelpers(*helpers, cfg.Helpers)
 	st, err := Supervise(runContext, cfg)
 	wait()
+	if streams != nil {
+		if err := streams.Close(); err != nil {
+			failRole(err)
+		}
+	}
 	if *linger != "" {
 		close(quit)
 		if feed != nil {

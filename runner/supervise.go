@@ -9,6 +9,8 @@ import (
 	"runtime/debug"
 	"syscall"
 	"time"
+
+	"infuse/runner/mask"
 )
 
 // Group is the process group of the child.
@@ -49,9 +51,10 @@ type Config struct {
 	// Stdin, Stdout and Stderr are the child's; nil is our own, untouched. The caller keeps them open for restarts.
 	Stdin, Stdout, Stderr *os.File
 
-	// Resize is called when the terminal changed its size, before the child hears of it: for a pseudo-terminal between
-	// the child and the terminal. With it GroupAuto shares our group on a terminal, since only the foreground group is told.
-	Resize func()
+	// Streams masks the output; nil does not. It gives every child its three streams, instead of the files above. A child
+	// that it puts on a terminal of its own leads a session there, whatever Group says; any other one with terminals of
+	// its own shares our group in the foreground, if GroupAuto may choose, since only that group hears of a new size.
+	Streams *mask.Streams
 
 	// Release is called when our signal handlers are in place and nothing has been started: it hands over from
 	// CatchTermination. Its error ends Supervise.
@@ -132,13 +135,14 @@ type supervisor struct {
 	policy  *policy
 	changes <-chan Change
 	known   []*Change // whose files are still open
+	done    <-chan struct{}
 }
 
 func (s *supervisor) run(ctx context.Context) (Status, error) {
 	defer s.releaseAll()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	done := ctx.Done()
+	s.done = ctx.Done()
 	if ctx.Err() != nil {
 		return Status{}, context.Cause(ctx)
 	}
@@ -163,6 +167,10 @@ func (s *supervisor) run(ctx context.Context) (Status, error) {
 			s.tree.touch()
 		case <-s.tree.continued:
 			s.tree.resume()
+		case <-s.tree.interrupted():
+			s.interrupted()
+		case <-s.tree.suspended():
+			s.tree.suspend()
 		case <-timer.C:
 		case c, ok := <-s.changes:
 			if ok {
@@ -170,8 +178,8 @@ func (s *supervisor) run(ctx context.Context) (Status, error) {
 			} else {
 				s.changes = nil
 			}
-		case <-done:
-			done = nil
+		case <-s.done:
+			s.done = nil
 			s.policy.shutdown()
 		}
 		s.look()
@@ -258,20 +266,23 @@ func (s *supervisor) takeSignals() (any bool) {
 	}
 }
 
-// signalled passes a signal on, except one that the child has had already.
-func (s *supervisor) signalled(sig os.Signal) {
+// signalled passes a signal on, except one that the child has had already, and reports whether it asks to end.
+func (s *supervisor) signalled(sig os.Signal) (toEnd bool) {
 	now := time.Now()
 	number, ok := sig.(syscall.Signal)
 	if !ok || s.tree.isEcho(number, now) {
-		return
+		return false
 	}
 	s.tree.forward(number)
 	switch number {
 	case syscall.SIGTERM, s.cfg.StopSignal:
 		s.policy.askedToEnd(now, Status{Signal: number}, true)
+		return true
 	case syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT:
 		s.policy.askedToEnd(now, Status{Signal: number}, false)
+		return true
 	}
+	return false
 }
 
 func (s *supervisor) changed(c Change) {
@@ -285,6 +296,11 @@ func (s *supervisor) look() {
 	n := s.tree.poll(now)
 	if n.exited {
 		s.takeSignals() // a Ctrl-C that reached the child directly has reached us too
+		select {
+		case <-s.tree.interrupted():
+			s.interrupted()
+		default:
+		}
 		s.cfg.Log.Info("stopped", "status", n.status.String())
 		s.policy.exited(now, n.status)
 		s.observe(Event{Kind: EventStopped, Status: n.status, Reason: s.policy.reason})
@@ -301,6 +317,7 @@ func (s *supervisor) look() {
 	if n.cleared {
 		s.policy.cleared()
 	}
+	s.finishOutput()
 }
 
 func (s *supervisor) observe(e Event) {

@@ -256,7 +256,7 @@ func TestR45Process1Drains(t *testing.T) {
 	}
 	// What does not end by itself does not hold up the end.
 	began := time.Now()
-	_, st := output(t, asProcess1(self(t), "@supervise", "-drain-timeout", "300ms", "--", "sh", "-c", `(sh -c 'trap "" TERM; while :; do sleep 1; done' >/dev/null 2>&1 &); exit 7`)...)
+	_, st := output(t, asProcess1(self(t), "@supervise", "-drain-timeout", "300ms", "--", "sh", "-c", `(sh -c 'trap "" TERM; mkdir ready; while :; do sleep 1; done' >/dev/null 2>&1 &); until rmdir ready 2>/dev/null; do sleep 0.01; done; exit 7`)...)
 	if st != exited(7) || time.Since(began) < 300*time.Millisecond {
 		t.Errorf("%v after %v", st, time.Since(began))
 	}

@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -30,6 +32,7 @@ var wrappers = map[string]string{
 	"auto":   watch + "-- ",
 	"own":    watch + "-group own -- ",
 	"share":  watch + "-group share -- ",
+	"mask":   watch + "-mask hunter2hunter2 -- ",
 }
 
 func eachWrapper(t *testing.T, f func(t *testing.T, wrapper string)) {
@@ -121,8 +124,7 @@ func TestR29StopAndContinue(t *testing.T) {
 			for i := range 6 {
 				c.line(fmt.Sprintf("before %d", i))
 				c.expect(fmt.Sprintf("heard <before %d>", i))
-				c.send(ctrlZ)
-				c.expect("PROMPT> ")
+				c.suspend()
 				c.usable()
 				c.line("fg")
 				c.line(fmt.Sprintf("after %d", i))
@@ -142,10 +144,13 @@ func TestR29ContinueInTheBackground(t *testing.T) {
 	eachShell(t, func(t *testing.T, shell string) {
 		eachWrapper(t, func(t *testing.T, wrapper string) {
 			c := openShell(t, shell)
-			c.line(wrapper + `sh -c 'echo rea''dy; while :; do sleep 0.05; [ -e stop ] && exit 0; done'`)
+			if err := unix.Mkfifo(filepath.Join(c.dir, "control2"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			// No loop with short processes here: a shell that is just forking when Ctrl-Z comes can hang, with or without us.
+			c.line(wrapper + `sh -c 'echo rea''dy; read line <control2'`)
 			c.expect("ready")
-			c.send(ctrlZ)
-			c.expect("PROMPT> ")
+			c.suspend()
 			c.line("bg")
 			c.expect("PROMPT> ")
 			for range 3 {
@@ -153,7 +158,12 @@ func TestR29ContinueInTheBackground(t *testing.T) {
 			}
 			c.line("fg")
 			c.expect("fg")
-			script(t, filepath.Join(c.dir, "stop"), "")
+			end, err := os.OpenFile(filepath.Join(c.dir, "control2"), os.O_RDWR, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer end.Close()
+			fmt.Fprintln(end, "end")
 			c.expect("PROMPT> ")
 			c.usable()
 		})
@@ -198,9 +208,7 @@ func TestR30InteractiveShellAsChild(t *testing.T) {
 			c.usable()
 			c.line("sh -c 'echo slee''ping; exec sleep 1000'")
 			c.expect("sleeping")
-			c.send(ctrlZ)
-			c.expect("Stopped")
-			c.expect("PROMPT> ")
+			c.suspend()
 			c.line("kill %1; fg")
 			c.expect("PROMPT> ")
 			c.line("suspend -f")
@@ -226,8 +234,7 @@ func TestR29PartOfAScript(t *testing.T) {
 		c.line("./job")
 		c.expect("ready")
 		for i := range 4 {
-			c.send(ctrlZ)
-			c.expect("PROMPT> ")
+			c.suspend()
 			c.usable()
 			c.line("fg")
 			c.line(fmt.Sprint("line ", i))
@@ -251,6 +258,7 @@ func TestR29SessionLeader(t *testing.T) {
 			c.expect("ready")
 			for i := range 3 {
 				c.send(ctrlZ)
+				c.answered("heard <>")
 				c.line(fmt.Sprint("line ", i))
 				c.expect(fmt.Sprintf("heard <line %d>", i))
 			}
@@ -281,13 +289,38 @@ func TestR29Process1OnATerminal(t *testing.T) {
 	}
 }
 
+// TestR32Process1IsSessionLeader is docker run -it with watching: our group has the number 1.
+func TestR32Process1IsSessionLeader(t *testing.T) {
+	requireNamespace(t)
+	requireProgram(t, "setsid")
+	args := append(asProcess1("setsid", "--ctty", self(t), "@supervise", "-control", "control", "-min-gap", "1ms", "--"),
+		"sh", "-c", `echo "ready $GEN"; while read line; do echo "heard <$line>"; done`)
+	c := openConsole(t, nil, args...)
+	for gen := range 3 {
+		c.expect(fmt.Sprintf("ready %d", gen))
+		c.line("hello")
+		c.expect("heard <hello>")
+		c.send(ctrlZ)
+		c.answered("heard <>")
+		c.line("again")
+		c.expect("heard <again>")
+		if gen < 2 {
+			c.change("restart")
+		}
+	}
+	c.send(ctrlC)
+	<-c.done
+	if got := c.cmd.ProcessState.ExitCode(); got != 130 {
+		t.Errorf("status %d", got)
+	}
+}
+
 func TestR29Nested(t *testing.T) {
 	c := openShell(t, "bash")
 	c.line("$W @supervise -- $W @supervise -- $W @exec -- " + echoer)
 	c.expect("ready")
 	for i := range 4 {
-		c.send(ctrlZ)
-		c.expect("PROMPT> ")
+		c.suspend()
 		c.usable()
 		c.line("fg")
 		c.line(fmt.Sprint("line ", i))
@@ -353,8 +386,7 @@ func TestR32RestartOnTheTerminal(t *testing.T) {
 			c.expect(fmt.Sprintf("ready %d", gen))
 			c.line("hello")
 			c.expect("heard <hello>")
-			c.send(ctrlZ)
-			c.expect("PROMPT> ")
+			c.suspend()
 			c.usable()
 			c.line("fg")
 			c.line("again")
@@ -388,6 +420,52 @@ func TestR32RawModeIsUndoneByARestart(t *testing.T) {
 		c.send(ctrlC)
 		c.expect("PROMPT> ")
 	})
+}
+
+// TestR32StartedWhileTheShellEdits: at a prompt with line editing the terminal is in a mode that is nobody else's business.
+func TestR32StartedWhileTheShellEdits(t *testing.T) {
+	requireProgram(t, "zsh")
+	c := openConsole(t, []string{"PS1=PROMPT> ", "TERM=xterm"}, "zsh", "-f", "-i") // with its line editor
+	c.expect("PROMPT> ")
+	c.line(watch + `-- sh -c 'echo rea""dy $GEN; [ $GEN = 1 ] && { stty -a | tr " " "\n" | grep -x -e -icanon -e icanon; echo "mo""des shown"; }; exec sleep 1000' &`)
+	c.expect("ready 0")
+	c.line("")
+	c.line("fg")
+	c.expect("[1]  +")
+	c.change("restart")
+	c.expect("icanon")
+	c.expect("modes shown")
+	if strings.Contains(c.out.String(), "\n-icanon") {
+		t.Error("the new child finds the mode of the shell's line editor")
+	}
+}
+
+// TestR32RestartBesideLess: the other end of the pipeline has put the terminal into its own mode.
+func TestR32RestartBesideLess(t *testing.T) {
+	requireProgram(t, "less")
+	c := openShell(t, "bash")
+	c.line(watch + `-- sh -c 'seq 100; echo gen $GEN >>gens; exec sleep 1000' | less -d`)
+	c.expect("\n20\r\n")
+	c.change("restart")
+	eventually(t, "the second child", func() bool {
+		data, _ := os.ReadFile(filepath.Join(c.dir, "gens"))
+		return strings.Contains(string(data), "gen 1")
+	})
+	c.send("q") // no newline: less reads single keys
+	_ = killProcess(c.supervisor(), syscall.SIGTERM)
+	c.expect("PROMPT> ")
+	c.usable()
+}
+
+func TestR64SealedFileOnATerminal(t *testing.T) {
+	c := openShell(t, "bash")
+	c.line(watch + `-file CERT=private -- sh -c 'echo "rea""dy $(cat $CERT)"; read line; echo "heard <$line>"'`)
+	c.expect("ready private 0")
+	c.change("restart")
+	c.expect("ready private 1")
+	c.line("hello")
+	c.expect("heard <hello>")
+	c.expect("PROMPT> ")
 }
 
 func TestR32RawModeOfAChildThatIsKilled(t *testing.T) {
@@ -520,7 +598,7 @@ func TestR47SupervisorIsKilledOnATerminal(t *testing.T) {
 			return
 		}
 		c := openShell(t, "bash")
-		c.line(wrapper + "sh -c 'echo rea''dy; echo $$ >pid; exec sleep 1000'")
+		c.line(wrapper + "sh -c 'echo $$ >pid; echo rea''dy; exec sleep 1000'")
 		c.expect("ready")
 		_ = killProcess(c.supervisor(), syscall.SIGKILL)
 		c.expect("PROMPT> ")
@@ -541,8 +619,7 @@ func TestR27StdinIsAPipe(t *testing.T) {
 		c := openShell(t, "bash")
 		c.line("echo piped | " + wrapper + `sh -c 'read line; echo "rea""dy $line"; exec sleep 1000'`)
 		c.expect("ready piped")
-		c.send(ctrlZ)
-		c.expect("PROMPT> ")
+		c.suspend()
 		c.usable()
 		c.line("fg")
 		c.expect("fg")

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"infuse/runner/mask"
 )
 
 // tree is the child and everything that descends from it. All of it runs on the thread of Supervise.
@@ -22,14 +24,16 @@ type tree struct {
 
 	pid     int // the child, or the last one
 	alive   bool
-	status  Status // of the last one
-	own     bool   // it has a group of its own: pgid
-	pgid    int    // 0 when that group is known to be gone
+	status  Status      // of the last one
+	output  *mask.Child // its masked output, until it is finished
+	own     bool        // it has a group of its own: pgid
+	pgid    int         // 0 when that group is known to be gone
 	paused  syscall.Signal
 	resumes time.Time // a stop we passed on to ourselves is over then at the latest
 
-	helperPID int
-	realTime  bool // real-time signals are caught
+	helperPID    int
+	helperOutput helperOutput
+	realTime     bool // real-time signals are caught
 
 	ending    *ending
 	echoUntil time.Time
@@ -64,10 +68,14 @@ func openTree(cfg *Config) (*tree, error) {
 // close gives everything back. A helper that is still running has lost its purpose with the child.
 func (t *tree) close() {
 	t.endHelper()
+	t.helperOutput.wait()
 	signal.Stop(t.signals)
 	signal.Stop(t.childEvents)
 	signal.Stop(t.continued)
-	t.reclaimTerminal(t.status.Signal != 0) // a child that was killed had no chance to tidy up
+	if t.output != nil {
+		t.output.Abandon() // only a panic leaves it
+	}
+	t.reclaimTerminal(t.status.Signal != 0) // a child that was killed could not tidy up
 	t.term.close()
 	t.noReaper()
 }
@@ -76,10 +84,21 @@ func (t *tree) touch() { t.touched = true }
 
 // start runs the command in the environment of c.
 func (t *tree) start(c *Change) error {
+	if err := t.openOutput(); err != nil {
+		return err
+	}
 	own, handOver := t.group()
-	attr := &syscall.ProcAttr{Env: c.Env, Files: t.files(c.Files), Sys: &syscall.SysProcAttr{Setpgid: own}}
-	if handOver {
-		attr.Sys.Foreground, attr.Sys.Ctty = true, t.term.fd
+	if t.term.foreground() == t.us {
+		t.term.save()
+	}
+	attr := &syscall.ProcAttr{Env: c.Env, Files: t.files(c.Files), Sys: &syscall.SysProcAttr{}}
+	switch {
+	case t.session():
+		attr.Sys.Setsid, attr.Sys.Setctty, attr.Sys.Ctty = true, true, 0
+	case handOver:
+		attr.Sys.Setpgid, attr.Sys.Foreground, attr.Sys.Ctty = true, true, t.term.fd
+	default:
+		attr.Sys.Setpgid = own
 	}
 	deathSignal(attr.Sys)
 
@@ -92,10 +111,14 @@ func (t *tree) start(c *Change) error {
 		pid, err = syscall.ForkExec(shell, scriptArgs(path, argv), attr)
 	}
 	if err != nil {
+		t.abortOutput()
 		if handOver {
 			t.term.give(t.us) // the fork took the terminal along, and died
 		}
 		return execError(t.cfg.Path, t.cfg.Argv[0], err)
+	}
+	if t.output != nil {
+		t.output.Started(pid)
 	}
 	t.pid, t.alive, t.own, t.pgid, t.paused, t.ending = pid, true, own, 0, 0, nil
 	if own {
@@ -116,6 +139,9 @@ func (t *tree) start(c *Change) error {
 // are only a part (a pipeline into less, make and Ctrl-C), so there the child stays in our group. In the background, and
 // without a terminal, nobody else looks at our group.
 func (t *tree) group() (own, handOver bool) {
+	if t.session() {
+		return true, false
+	}
 	foreground := t.term.foreground() == t.us
 	switch t.cfg.Group {
 	case GroupOwn:
@@ -123,7 +149,8 @@ func (t *tree) group() (own, handOver bool) {
 	case GroupShare:
 	default:
 		leader := t.us == os.Getpid() && isControllingTerminal(0) && isControllingTerminal(1)
-		own = !foreground || leader && t.cfg.Resize == nil
+		sized := t.output != nil && t.output.Terminal() // we have to hear of a new size
+		own = !foreground || leader && !sized
 	}
 	return own, own && foreground
 }
@@ -132,7 +159,7 @@ func (t *tree) group() (own, handOver bool) {
 // stay where they are, others are ours and are closed. With no files nothing has to be said about 3 and up.
 func (t *tree) files(files []File) []uintptr {
 	table := []uintptr{0, 1, 2}
-	for i, f := range []*os.File{t.cfg.Stdin, t.cfg.Stdout, t.cfg.Stderr} {
+	for i, f := range t.stdio() {
 		if f != nil {
 			table[i] = f.Fd()
 		}

@@ -10,6 +10,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/windows"
+
+	"infuse/runner/mask"
 )
 
 // ShimArg is the first argument of an internal command line on other systems; never used on Windows.
@@ -31,11 +33,15 @@ type tree struct {
 
 	pid    int
 	alive  bool
+	output *mask.Child // its masked output, until it is finished
 	job    windows.Handle
 	group  bool // it can be sent Ctrl-Break
 	ended  chan *os.ProcessState
 	helper *os.Process
 	helped chan *os.ProcessState
+
+	helperOutput helperOutput
+
 	ending bool
 	killAt time.Time
 }
@@ -55,6 +61,7 @@ func (t *tree) close() {
 		_ = t.helper.Kill()
 		<-t.helped
 	}
+	t.helperOutput.wait()
 	t.closeJob()
 }
 
@@ -67,6 +74,7 @@ func (t *tree) closeJob() {
 
 func (t *tree) touch()               {}
 func (t *tree) resume()              {}
+func (t *tree) suspend()             {}
 func (t *tree) reclaimTerminal(bool) {}
 func (t *tree) wakeAt() time.Time    { return t.killAt }
 
@@ -74,8 +82,11 @@ func (t *tree) start(c *Change) error {
 	if err := batchArguments(t.cfg.Path, t.cfg.Argv); err != nil {
 		return startError(t.cfg.Argv[0], err)
 	}
+	if err := t.openOutput(); err != nil {
+		return err
+	}
 	attr := &os.ProcAttr{Env: c.Env, Files: []*os.File{os.Stdin, os.Stdout, os.Stderr}, Sys: &syscall.SysProcAttr{}}
-	for i, f := range []*os.File{t.cfg.Stdin, t.cfg.Stdout, t.cfg.Stderr} {
+	for i, f := range t.stdio() {
 		if f != nil {
 			attr.Files[i] = f
 		}
@@ -86,12 +97,17 @@ func (t *tree) start(c *Change) error {
 	}
 	job, err := newJob()
 	if err != nil {
+		t.abortOutput()
 		return startError(t.cfg.Argv[0], err)
 	}
 	p, err := os.StartProcess(t.cfg.Path, t.cfg.Argv, attr)
 	if err != nil {
+		t.abortOutput()
 		_ = windows.CloseHandle(job)
 		return startError(t.cfg.Argv[0], err)
+	}
+	if t.output != nil {
+		t.output.Started(p.Pid)
 	}
 	_ = p.WithHandle(func(h uintptr) { _ = windows.AssignProcessToJobObject(job, windows.Handle(h)) })
 	t.closeJob()
@@ -157,6 +173,7 @@ func (t *tree) poll(now time.Time) (n news) {
 	select {
 	case state := <-t.helped:
 		t.helper = nil
+		t.helperOutput.ended()
 		n.helperExited, n.helper = true, stateOf(state)
 	default:
 	}
@@ -212,8 +229,17 @@ func (t *tree) runHelper(c *Change) error {
 	if err := batchArguments(path, c.Command); err != nil {
 		return startError(c.Command[0], err)
 	}
-	p, err := os.StartProcess(path, c.Command, &os.ProcAttr{Env: c.Env, Files: []*os.File{nil, os.Stderr, os.Stderr}})
+	output, err := t.helperOutput.open(t.cfg.Streams)
 	if err != nil {
+		return err
+	}
+	defer t.helperOutput.started()
+	if output == nil {
+		output = os.Stderr
+	}
+	p, err := os.StartProcess(path, c.Command, &os.ProcAttr{Env: c.Env, Files: []*os.File{nil, output, output}})
+	if err != nil {
+		t.helperOutput.ended()
 		return startError(c.Command[0], err)
 	}
 	t.helper = p

@@ -19,7 +19,7 @@ func quietly(f func()) { f() }
 // give makes pgid the foreground group of the terminal. A process in the background would be stopped for it, so a child
 // does it, inside pgid, between fork and exec, where Go blocks all signals.
 func (t *terminal) give(pgid int) {
-	if !t.exists() || pgid < 2 {
+	if !t.exists() || pgid < 1 {
 		return
 	}
 	pid, err := syscall.ForkExec("/usr/bin/true", []string{"true"}, &syscall.ProcAttr{

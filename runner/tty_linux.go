@@ -26,7 +26,7 @@ func quietly(f func()) {
 
 // give makes pgid the foreground group of the terminal.
 func (t *terminal) give(pgid int) {
-	if t.exists() && pgid > 1 {
+	if t.exists() && pgid > 0 { // 1 is our own group, as process 1
 		quietly(func() { _ = unix.IoctlSetPointerInt(t.fd, unix.TIOCSPGRP, pgid) })
 	}
 }

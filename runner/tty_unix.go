@@ -7,7 +7,8 @@ import "golang.org/x/sys/unix"
 // terminal is our controlling terminal, or none. The standard streams do not tell: they may be a terminal that is not
 // ours, or none of them may be one while there is a terminal all the same.
 type terminal struct {
-	fd    int // -1: none
+	fd    int  // -1: none
+	ours  bool // both standard streams are it, so no other part of a pipeline (less) changes its settings
 	saved *unix.Termios
 }
 
@@ -16,9 +17,14 @@ func openTerminal() *terminal {
 	if err != nil {
 		return &terminal{fd: -1}
 	}
-	t := &terminal{fd: fd}
-	t.saved, _ = unix.IoctlGetTermios(fd, getTermios)
-	return t
+	return &terminal{fd: fd, ours: isControllingTerminal(0) && isControllingTerminal(1)}
+}
+
+// save remembers the settings, once. Only when we have the terminal: otherwise they are those of a shell that edits a line.
+func (t *terminal) save() {
+	if t.exists() && t.saved == nil {
+		t.saved, _ = unix.IoctlGetTermios(t.fd, getTermios)
+	}
 }
 
 func (t *terminal) exists() bool { return t.fd >= 0 }
@@ -42,9 +48,9 @@ func (t *terminal) foreground() int {
 	return pgid
 }
 
-// restore puts the settings back that the terminal had when it was opened, after what is written has been shown.
+// restore puts the saved settings back, after what is written has been shown.
 func (t *terminal) restore() {
-	if t.exists() && t.saved != nil {
+	if t.exists() && t.ours && t.saved != nil {
 		quietly(func() { _ = unix.IoctlSetTermios(t.fd, setTermiosWait, t.saved) })
 	}
 }

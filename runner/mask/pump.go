@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -34,6 +35,9 @@ type Pump struct {
 	Dst     io.Writer
 	Matcher *Matcher
 	Drain   time.Duration // 0 is DefaultDrain
+
+	writer atomic.Pointer[Writer]
+	busy   atomic.Bool // between a read and the write of it
 }
 
 // Run copies until the end and returns how many bytes it read. gone is closed
@@ -42,6 +46,7 @@ type Pump struct {
 // destination has failed; the error of the destination is returned then.
 func (p *Pump) Run(gone <-chan struct{}) (int64, error) {
 	w := NewWriter(p.Dst, p.Matcher)
+	p.writer.Store(w)
 	total, err := p.copy(w, gone)
 	if e := p.Src.Close(); err == nil && !errors.Is(e, os.ErrClosed) {
 		err = e
@@ -70,7 +75,9 @@ func (p *Pump) copy(w *Writer, gone <-chan struct{}) (total int64, err error) {
 			}
 		}
 		began := time.Now()
+		p.busy.Store(false)
 		n, err := p.Src.Read(buf)
+		p.busy.Store(true)
 		took := time.Since(began)
 		total += int64(n)
 		if n > 0 {
@@ -85,6 +92,18 @@ func (p *Pump) copy(w *Writer, gone <-chan struct{}) (total int64, err error) {
 			return total, nil
 		}
 	}
+}
+
+// settled lets out what is held back, once nothing is left to be read, and
+// reports whether that is so.
+func (p *Pump) settled() bool {
+	ready, known := readable(p.Src)
+	w := p.writer.Load()
+	if w == nil || p.busy.Load() || ready || !known {
+		return false
+	}
+	_ = w.Flush() // the Pump meets the same error
+	return true
 }
 
 func (p *Pump) limit() time.Duration {

@@ -22,15 +22,16 @@ const regard = 250 * time.Millisecond
 // meanwhile. It reads only while we are in the foreground, and only while there
 // is a child: the rest belongs to the shell.
 type relay struct {
-	streams   *Streams
-	keyboard  *os.File // our terminal
-	saved     *term.State
-	master    *os.File
-	pid       int
-	suspended chan struct{}
-	wakeR     *os.File // readable: something below has changed
-	wakeW     *os.File
-	over      sync.WaitGroup
+	streams     *Streams
+	keyboard    *os.File // our terminal
+	saved       *term.State
+	master      *os.File
+	pid         int
+	suspended   chan struct{}
+	interrupted chan struct{}
+	wakeR       *os.File // readable: something below has changed
+	wakeW       *os.File
+	over        sync.WaitGroup
 
 	mu     sync.Mutex
 	paused bool
@@ -40,7 +41,7 @@ type relay struct {
 func newRelay(s *Streams, master *os.File) *relay {
 	return &relay{
 		streams: s, keyboard: s.config.Stdin, saved: s.terminal.saved, master: master,
-		suspended: make(chan struct{}, 1),
+		suspended: make(chan struct{}, 1), interrupted: make(chan struct{}, 1),
 	}
 }
 
@@ -158,34 +159,44 @@ func (r *relay) run() {
 
 // feed passes keys to the child.
 func (r *relay) feed(keys []byte) bool {
-	suspends := r.suspends(keys)
+	suspends, interrupts := r.signals(keys)
+	if interrupts {
+		notify(r.interrupted) // before the child can end of it
+	}
 	if _, err := r.master.Write(keys); err != nil {
 		return false
 	}
 	if suspends {
-		select {
-		case r.suspended <- struct{}{}:
-		default:
-		}
+		notify(r.suspended)
 	}
 	return true
 }
 
-// suspends reports whether the child's terminal makes SIGTSTP of one of keys,
-// for the child itself and not for a job of a shell in there.
-func (r *relay) suspends(keys []byte) bool {
-	suspends := false
+func notify(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// signals reports whether the child's terminal makes SIGTSTP, or SIGINT or
+// SIGQUIT, of one of keys, for the child itself and not for a job of a shell in
+// there.
+func (r *relay) signals(keys []byte) (suspends, interrupts bool) {
 	_ = control(r.master, func(fd int) error {
 		mode, err := unix.IoctlGetTermios(fd, ioctlGetTermios)
 		if err != nil {
 			return err
 		}
 		group, err := unix.IoctlGetInt(fd, unix.TIOCGPGRP)
-		suspends = err == nil && group == r.pid && mode.Lflag&unix.ISIG != 0 &&
-			mode.Cc[unix.VSUSP] != disabled && bytes.IndexByte(keys, mode.Cc[unix.VSUSP]) >= 0
-		return err
+		if err != nil || group != r.pid || mode.Lflag&unix.ISIG == 0 {
+			return err
+		}
+		typed := func(i int) bool { return mode.Cc[i] != disabled && bytes.IndexByte(keys, mode.Cc[i]) >= 0 }
+		suspends, interrupts = typed(unix.VSUSP), typed(unix.VINTR) || typed(unix.VQUIT)
+		return nil
 	})
-	return suspends
+	return suspends, interrupts
 }
 
 // wait returns when the keyboard, if listen, or the wake-up pipe is readable,

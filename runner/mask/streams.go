@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,6 +16,10 @@ type Config struct {
 	Stdin, Stdout, Stderr *os.File // ours; none of them is closed, and none changes its file status flags
 	Matcher               *Matcher
 	Drain                 time.Duration // see Pump; 0 is DefaultDrain
+
+	// Share leaves the child on our own terminal, in our session: only its
+	// output goes through a pseudo-terminal.
+	Share bool
 }
 
 // Streams stand between the standard streams of this process and its children,
@@ -133,7 +138,7 @@ func (s *Streams) Child() (*Child, error) {
 			return nil, err
 		}
 		c.ends = append(c.ends, end)
-		c.pumps = append(c.pumps, &Pump{Src: src, Dst: o.dst, Matcher: s.config.Matcher, Drain: s.config.Drain})
+		c.pumps = append(c.pumps, &Pump{Src: src, Dst: o.sink(c.Session), Matcher: s.config.Matcher, Drain: s.config.Drain})
 		for _, fd := range o.fds {
 			c.Files[fd] = end
 		}
@@ -158,6 +163,30 @@ func (c *Child) connect(o output, relay bool) (src, end *os.File, err error) {
 	return src, end, nil
 }
 
+const settleInterval = time.Millisecond
+
+// Beside makes a pipe for a program that runs beside the child: what it writes
+// goes to Stderr, masked. The caller closes end when the program has it, and
+// calls finish, once, when the program is gone. Without Stderr end is nil.
+func (s *Streams) Beside() (end *os.File, finish func() error, err error) {
+	i := slices.IndexFunc(s.outputs, func(o output) bool { return slices.Contains(o.fds, 2) })
+	if i < 0 {
+		return nil, func() error { return nil }, nil
+	}
+	src, end, err := os.Pipe()
+	if err != nil {
+		return nil, nil, fmt.Errorf("making a pipe: %w", err)
+	}
+	end.Fd() // back to blocking mode
+	pump := &Pump{Src: src, Dst: s.Log(s.outputs[i].sink(false)), Matcher: s.config.Matcher, Drain: s.config.Drain}
+	gone, result := make(chan struct{}), make(chan error, 1)
+	go func() {
+		_, err := pump.Run(gone)
+		result <- err
+	}()
+	return end, func() error { close(gone); return <-result }, nil
+}
+
 // Abort takes back a child that was not started.
 func (c *Child) Abort() {
 	for _, f := range c.ends {
@@ -179,6 +208,41 @@ func (c *Child) Started(pid int) {
 	c.errs = make([]error, len(c.pumps))
 	for i, p := range c.pumps {
 		c.running.Go(func() { _, c.errs[i] = p.Run(c.gone) })
+	}
+}
+
+// Terminal reports whether an output of the child is a pseudo-terminal of ours,
+// whose size Resize keeps up to date.
+func (c *Child) Terminal() bool { return len(c.masters) > 0 }
+
+// Settle waits until what the child has written is out, also what is held back;
+// at most for limit. It is for a child that has been stopped, before we stop as
+// well: it is not to look as if it had said less.
+func (c *Child) Settle(limit time.Duration) {
+	end := time.Now().Add(limit)
+	settled := make(chan struct{})
+	c.running.Go(func() {
+		defer close(settled)
+		for _, p := range c.pumps {
+			// Twice: a pump that has just read does not look busy yet.
+			for times := 0; times < 2 && time.Now().Before(end); time.Sleep(settleInterval) {
+				if p.settled() {
+					times++
+				}
+			}
+		}
+	})
+	select {
+	case <-settled:
+	case <-time.After(limit):
+	}
+}
+
+// Abandon gives the terminal back without waiting for output that nobody takes.
+// It may be called while Wait is under way.
+func (c *Child) Abandon() {
+	if c.relay != nil {
+		c.relay.restore()
 	}
 }
 

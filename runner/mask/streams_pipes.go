@@ -4,6 +4,7 @@ package mask
 
 import (
 	"errors"
+	"io"
 	"os"
 
 	"golang.org/x/term"
@@ -40,6 +41,9 @@ func (c *Child) Resume() {}
 // Suspended never reports anything here.
 func (c *Child) Suspended() <-chan struct{} { return nil }
 
+// Interrupted never reports anything here.
+func (c *Child) Interrupted() <-chan struct{} { return nil }
+
 func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
 // sameFile never says yes: handles of one console are not comparable, and
@@ -48,6 +52,8 @@ func sameFile(a, b *os.File) bool { return false }
 
 // duplicate returns f itself: a broken pipe is an ordinary error here.
 func duplicate(f *os.File) (dst *os.File, owned bool, err error) { return f, false, nil }
+
+func (o *output) sink(bool) io.Writer { return o.dst }
 
 // readable does not know.
 func readable(Source) (ready, known bool) { return false, false }

@@ -3,7 +3,9 @@
 package mask
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -32,7 +34,7 @@ type master struct{ file, real *os.File }
 // pseudo-terminal: colours and progress bars stay, no byte of input is touched.
 func (s *Streams) inspect() terminal {
 	in, out := s.config.Stdin, s.config.Stdout
-	if in == nil || out == nil || !isTerminal(in) || !isTerminal(out) || !sameFile(in, out) {
+	if s.config.Share || in == nil || out == nil || !isTerminal(in) || !isTerminal(out) || !sameFile(in, out) {
 		return terminal{}
 	}
 	if unix.Getpid() != unix.Getpgrp() || !foreground(in) {
@@ -130,6 +132,52 @@ func (c *Child) Suspended() <-chan struct{} {
 		return nil
 	}
 	return c.relay.suspended
+}
+
+// Interrupted receives when a key was typed that makes the terminal of a child
+// with Session send it SIGINT or SIGQUIT: we do not get that signal.
+func (c *Child) Interrupted() <-chan struct{} {
+	if c.relay == nil {
+		return nil
+	}
+	return c.relay.interrupted
+}
+
+// sink is where the output goes. Where the child has the real terminal we are
+// in the background and would be stopped for writing to it (stty tostop), and
+// the child with us, for ever. With a session of its own we are what the shell
+// sees, and are stopped as anybody would be.
+func (o *output) sink(session bool) io.Writer {
+	return &destination{file: o.dst, quiet: o.tty && !session}
+}
+
+type destination struct {
+	file  *os.File
+	quiet bool
+}
+
+// Write waits where the file does not: another process that shares it may make
+// it non-blocking at any time (fcntl(2), O_NONBLOCK is of the open file).
+func (s *destination) Write(p []byte) (total int, err error) {
+	for {
+		n := 0
+		if s.quiet {
+			quietly(func() { n, err = s.file.Write(p[total:]) })
+		} else {
+			n, err = s.file.Write(p[total:])
+		}
+		total += n
+		if !errors.Is(err, unix.EAGAIN) {
+			return total, err
+		}
+		err = control(s.file, func(fd int) error {
+			_, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, -1)
+			return err
+		})
+		if err != nil && !errors.Is(err, unix.EINTR) {
+			return total, err
+		}
+	}
 }
 
 // control runs f on the descriptor of file, which stays open meanwhile.
