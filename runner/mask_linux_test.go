@@ -36,9 +36,11 @@ func (c *console) end() Status {
 
 // TestMaskedTerminal: the child has a terminal on all three, with our size and colours; what is typed and asked passes.
 func TestMaskedTerminal(t *testing.T) {
-	c := masked(t, []string{"-v"}, "sh", "-c", `for f in 0 1 2; do test -t $f && echo tty$f; done; stty size; : >/dev/tty && echo controlling
+	c := masked(t, []string{"-v"}, "sh", "-c", `read go; for f in 0 1 2; do test -t $f && echo tty$f; done; stty size; : >/dev/tty && echo controlling
 		printf '\033[31mhunter2hunter2\033[0m\n'; trap 'stty size' WINCH; printf 'Password: '; read x; echo "got <$x>" >&2
 		while :; do sleep 0.02; done`)
+	c.expect("msg=started")
+	c.line("")
 	c.expect("tty0\r\ntty1\r\ntty2\r\n24 200\r\ncontrolling\r\n\x1b[31m***\x1b[0m\r\nPassword: ")
 	if !c.inRawMode() {
 		t.Error("two terminals echo and edit")

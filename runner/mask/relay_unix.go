@@ -83,6 +83,7 @@ func (r *relay) resume() {
 		r.paused = false
 		r.streams.raw.Store(false)
 	})
+	r.attach() // before the child goes on and writes
 }
 
 func (r *relay) change(f func()) {
