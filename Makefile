@@ -19,7 +19,7 @@ build: ## bin/infuse, static and stripped
 	$(GOBUILD) -o bin/infuse .
 
 test: check ## everything: format, vet, staticcheck, other platforms, tests with the race detector
-	go test $(RACE) -timeout 20m $(TESTFLAGS) ./...
+	go test $(RACE) -timeout 30m $(TESTFLAGS) ./...
 
 check:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt: $$unformatted"; exit 1; }
