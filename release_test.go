@@ -21,7 +21,7 @@ import (
 
 // TestReleaseIsReproducible builds a release twice, the second time in another
 // directory and another environment: every file comes out the same, bit for
-// bit. It is `make release` itself, for one platform to keep it short. In CI the
+// bit. It is `make release` itself, for one platform to keep it short. With INFUSE_TEST_COLD=1 the
 // second build begins with an empty build cache, which takes two minutes more.
 func TestReleaseIsReproducible(t *testing.T) {
 	if testing.Short() {
