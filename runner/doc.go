@@ -19,5 +19,8 @@
 // A Terminated error, and a Status that carries a signal, are passed on by dying of that signal: [Raise], and where it
 // returns (process 1), an exit with 128+n.
 //
+// With Config.Streams the output of a supervised command is masked on its way, see package mask. The command then keeps
+// what it would have without: a terminal where there is one, its size, Ctrl-C, Ctrl-Z, its exact status.
+//
 // The package knows nothing about where an environment comes from and never logs one.
 package runner

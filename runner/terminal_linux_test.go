@@ -452,7 +452,10 @@ func TestR32RestartBesideLess(t *testing.T) {
 		return strings.Contains(string(data), "gen 1")
 	})
 	c.send("q") // no newline: less reads single keys
-	_ = killProcess(c.supervisor(), syscall.SIGTERM)
+	supervisor := c.supervisor()
+	eventually(t, "the supervisor to end", func() bool { // a TERM right after the restart is taken for an echo of it
+		return killProcess(supervisor, syscall.SIGTERM) != nil
+	})
 	c.expect("PROMPT> ")
 	c.usable()
 }
