@@ -11,10 +11,11 @@ import (
 	"sync"
 	"time"
 
-	"al.essio.dev/pkg/shellescape"
-
 	"infuse/fetch/devserver"
+	"infuse/fetch/secret"
 	"infuse/runner"
+	"infuse/runner/envfile"
+	"infuse/runner/environ"
 	"infuse/watch"
 )
 
@@ -59,18 +60,13 @@ func (c *devCommand) printVariables(p *program, address *net.TCPAddr, project *d
 	if address.IP.IsUnspecified() {
 		host = net.JoinHostPort("127.0.0.1", fmt.Sprint(address.Port))
 	}
-	for _, v := range [][2]string{
-		{"INFISICAL_URL", "http://" + host},
-		{"INFISICAL_PROJECT_ID", project.ID()},
-		{"INFISICAL_ENVIRONMENT", c.environment(project.Environments())},
-		{"INFISICAL_CLIENT_ID", identity.ClientID},
-		{"INFISICAL_CLIENT_SECRET", identity.ClientSecret},
-	} {
-		if _, err := fmt.Fprintf(p.stdout, "export %s=%s\n", v[0], shellescape.Quote(v[1])); err != nil {
-			return err
-		}
-	}
-	return nil
+	return envfile.Write(p.stdout, "shell", []environ.Var{
+		{Name: "INFISICAL_URL", Value: secret.New("http://" + host)},
+		{Name: "INFISICAL_PROJECT_ID", Value: secret.New(project.ID())},
+		{Name: "INFISICAL_ENVIRONMENT", Value: secret.New(c.environment(project.Environments()))},
+		{Name: "INFISICAL_CLIENT_ID", Value: secret.New(identity.ClientID)},
+		{Name: "INFISICAL_CLIENT_SECRET", Value: secret.New(identity.ClientSecret)},
+	})
 }
 
 func (c *devCommand) environment(known []string) string {
