@@ -329,3 +329,17 @@ func output(t testing.TB, args ...string) (string, Status) {
 
 func exited(code int) Status              { return Status{Code: code} }
 func killed(signal syscall.Signal) Status { return Status{Signal: signal} }
+
+// ignoredBy is the set of signals that a process ignores, bit n-1 for signal n.
+func ignoredBy(t testing.TB, pid int) (set uint64) {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(status), "\nSigIgn:\t")
+	if _, err := fmt.Sscanf(rest, "%x\n", &set); err != nil {
+		t.Fatalf("no SigIgn of process %d: %v", pid, err)
+	}
+	return set
+}
