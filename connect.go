@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"path/filepath"
 	"runtime"
@@ -169,6 +170,9 @@ func (p *program) httpClient(f *readFlags, base *url.URL) (*api.Client, error) {
 		Retries:            f.Retries,
 		Notify:             p.sayWait,
 	}
+	if p.log.Enabled(context.Background(), slog.LevelDebug) {
+		config.Trace = p.sayExchange
+	}
 	switch { // 0 of the flag is none, of the transport as many as fit
 	case f.Retries < 0:
 		config.Retries = 0
@@ -250,6 +254,15 @@ func (p *program) sayWait(w api.Wait) {
 		return
 	}
 	p.log.Info("trying again", "reason", w.Reason, "delay", w.Delay)
+}
+
+// sayExchange is the debug log of what goes over the network.
+func (p *program) sayExchange(e api.Exchange) {
+	outcome := slog.Int("status", e.Status)
+	if e.Status == 0 {
+		outcome = slog.String("reason", e.Reason)
+	}
+	p.log.Debug("request", "method", e.Method, "path", e.Path, outcome, "took", e.Took.Round(time.Millisecond), "request_id", e.RequestID)
 }
 
 // files are what to watch: credential and token files.

@@ -55,7 +55,11 @@ func usage(command string, err error) error {
 // JSON, as one object.
 func (p *program) report(err error) {
 	if _, asJSON := p.log.Handler().(*slog.JSONHandler); asJSON {
-		p.log.Error(oneLine(err.Error()), "hints", allHints(err))
+		var hints []any
+		if all := allHints(err); len(all) > 0 {
+			hints = []any{"hints", all}
+		}
+		p.log.Error(oneLine(err.Error()), hints...)
 		return
 	}
 	w := p.stderr

@@ -59,9 +59,11 @@ func projectOf(flags *scopeFlags, s *settings, project *projectFile) (id, slug s
 // and reports whether settings for a team in it make a second look necessary.
 func (p *program) prepare(c command, s *settings) (again bool, err error) {
 	if m, ok := c.(interface{ messages() *messageFlags }); ok {
-		if p.log, err = p.newLogger(m.messages()); err != nil {
-			return false, err
+		log, err := p.newLogger(m.messages())
+		if err != nil {
+			return false, err // said by the logger there was
 		}
+		p.log = log
 	}
 	p.settings = s
 	scoped, ok := c.(interface{ scope() *scopeFlags })

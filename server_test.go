@@ -23,7 +23,8 @@ import (
 //	server delete ENV PATH KEY
 //	server folder ENV PATH           make a folder
 //	server import ENV PATH FROMENV FROMPATH
-//	server personal EMAIL ENV PATH KEY VALUE
+//	server personal NAME ENV PATH KEY VALUE   the personal value of a new user, whose token goes into the variable NAME
+//	server tagged SLUG ENV PATH KEY VALUE     a secret with a tag
 //	server token NAME                put a fresh access token of the identity into the variable NAME
 //	server fail ROUTE TIMES STATUS [HEADER=VALUE]   ROUTE is a path, or a prefix that ends with *
 //	server html ROUTE TIMES          answer HTML
@@ -56,7 +57,7 @@ func cmdServer(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("server start comes first")
 	}
 	want := map[string]int{
-		"set": 4, "delete": 3, "folder": 2, "import": 4, "token": 1, "html": 2, "hang": 2, "drop": 2, "truncate": 2,
+		"set": 4, "personal": 5, "tagged": 5, "delete": 3, "folder": 2, "import": 4, "token": 1, "html": 2, "hang": 2, "drop": 2, "truncate": 2,
 		"huge": 2, "redirect": 2, "clear": 0, "count": 2, "stop": 0, "waiting": 1, "streams": 1, "hide": 3, "revoke": 0, "expire": 0, "reset": 0,
 	}
 	if n, ok := want[args[0]]; ok && len(args)-1 != n {
@@ -70,6 +71,12 @@ func cmdServer(ts *testscript.TestScript, neg bool, args []string) {
 	switch args[0] {
 	case "set":
 		s.project.Set(args[1], args[2], value(ts, args[3]), value(ts, args[4]))
+	case "personal":
+		user := s.AddUser(devserver.User{})
+		s.project.Put(devserver.Secret{UserID: user.ID, Environment: args[2], Path: args[3], Key: value(ts, args[4]), Value: value(ts, args[5])})
+		ts.Setenv(args[1], s.UserToken(user.ID))
+	case "tagged":
+		s.project.Put(devserver.Secret{Tags: []devserver.Tag{{Slug: args[1]}}, Environment: args[2], Path: args[3], Key: value(ts, args[4]), Value: value(ts, args[5])})
 	case "hide":
 		s.project.Put(devserver.Secret{Environment: args[1], Path: args[2], Key: args[3], Value: "hidden", Hidden: true})
 	case "delete":

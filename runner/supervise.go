@@ -237,7 +237,7 @@ func (s *supervisor) start(d decision) {
 		}
 	}
 	if d.rolledBack {
-		s.cfg.Log.Warn("rolled back", "status", s.policy.last.String())
+		s.cfg.Log.Warn("rolled back to the previous environment: the program ended soon after the change", "status", s.policy.last.String())
 		s.observe(Event{Kind: EventRolledBack, Status: s.policy.last, Reason: d.reason})
 	}
 	if err := s.tree.start(d.change); err != nil {

@@ -32,6 +32,10 @@ type TransportConfig struct {
 	// called from several goroutines.
 	Notify func(Wait)
 
+	// Trace, when set, hears of every attempt, when its answer begins or is
+	// known not to come. It may be called from several goroutines.
+	Trace func(Exchange)
+
 	// Base replaces the network: a test puts a handler or a fault there.
 	Base http.RoundTripper
 }
@@ -48,6 +52,9 @@ func NewHTTPClient(cfg TransportConfig) (*http.Client, error) {
 			return nil, err
 		}
 		next = newNetwork(files, cfg.Proxy)
+	}
+	if cfg.Trace != nil {
+		next = &trace{next: next, tell: cfg.Trace}
 	}
 	agent := cfg.UserAgent
 	if agent == "" {
