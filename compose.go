@@ -114,6 +114,15 @@ func readError(err error) error {
 	return err
 }
 
+// withoutCredentials is an environment for commands that run beside the program.
+func withoutCredentials(environ []string) []string {
+	ours := creds.EnvironmentNames()
+	return slices.DeleteFunc(slices.Clone(environ), func(entry string) bool {
+		name, _, _ := strings.Cut(entry, "=")
+		return slices.Contains(ours, name)
+	})
+}
+
 // composeSnapshot adds the secrets and composes.
 func composeSnapshot(config environ.Config, snapshot *fetch.Snapshot) (*environ.Plan, error) {
 	config.Secrets = make([]environ.Secret, len(snapshot.Secrets))

@@ -6,14 +6,12 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/kballard/go-shellquote"
-
 	"infuse/fetch"
-	"infuse/runner"
 	"infuse/runner/envfile"
 	"infuse/runner/environ"
 	"infuse/watch"
@@ -129,15 +127,11 @@ func (c *exportCommand) helper(p *program) ([]string, error) {
 	if c.Exec == "" {
 		return nil, nil
 	}
-	argv, err := shellquote.Split(c.Exec)
-	if err != nil || len(argv) == 0 {
-		return nil, usage("export", errors.New("--exec wants a command, quoted as in a shell; no shell runs it"))
-	}
-	path, err := runner.LookupIn(argv[0], p.environ)
+	argv, err := helperCommand(p, c.Exec)
 	if err != nil {
 		return nil, usage("export", fmt.Errorf("--exec: %w", err))
 	}
-	return append([]string{path}, argv[1:]...), nil
+	return argv, nil
 }
 
 // config is what is exported: secrets, dotenv files and --set; not the parent's
@@ -209,15 +203,11 @@ func appendFile(name string, body []byte) error {
 
 // watch rewrites the file when the secrets change, until a signal ends it.
 func (w *exporter) watch(ctx context.Context, plan *environ.Plan, helper []string) error {
-	files := append(append([]string{}, w.c.EnvFile...), w.c.RequireFrom...)
-	if w.c.Template != "" {
-		files = append(files, w.c.Template)
-	}
 	loop := &watchLoop{
 		p: w.p, read: w.read, flags: &w.c.readFlags,
 		layers: func() (environ.Config, error) { return w.c.config(w.p) },
-		files:  files, interval: time.Duration(w.c.WatchInterval), timeout: time.Duration(w.c.Timeout),
-		delivered: plan,
+		files:  slices.Concat(w.c.EnvFile, w.c.RequireFrom), template: w.c.Template, interval: time.Duration(w.c.WatchInterval), timeout: time.Duration(w.c.Timeout),
+		agreed: plan,
 		act: func(ctx context.Context, plan *environ.Plan, text string) error {
 			changed, err := w.write(ctx, plan)
 			if err != nil || !changed {
@@ -243,6 +233,9 @@ func (w *exporter) runHelper(ctx context.Context, argv []string) error {
 	}
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Env = w.p.environ
+	if !w.c.PassCredentials {
+		cmd.Env = withoutCredentials(w.p.environ)
+	}
 	cmd.Stdout, cmd.Stderr = w.p.stdout, w.p.stderr
 	if err := cmd.Run(); err != nil {
 		w.p.log.Warn("--exec failed", "command", argv[0], "reason", err)

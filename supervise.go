@@ -55,7 +55,9 @@ func (c *runCommand) supervision(p *program) (supervision, error) {
 		}
 	case "exec":
 		s.action = runner.ActionExec
-		s.command, err = helperCommand(p, detail)
+		if s.command, err = helperCommand(p, detail); err != nil {
+			err = fmt.Errorf("exec: %w", err)
+		}
 	default:
 		err = fmt.Errorf("%q is not restart, signal:NAME, exit, exec:COMMAND or none", c.OnChange)
 	}
@@ -68,15 +70,16 @@ func (c *runCommand) supervision(p *program) (supervision, error) {
 	return s, nil
 }
 
-// helperCommand splits and finds the command of --on-change exec:.
+// helperCommand splits and finds a command that runs after a change, so that a
+// wrong one is refused before anything starts.
 func helperCommand(p *program, command string) ([]string, error) {
 	argv, err := shellquote.Split(command)
 	if err != nil || len(argv) == 0 {
-		return nil, errors.New("exec: wants a command, quoted as in a shell; no shell runs it")
+		return nil, errors.New("wants a command, quoted as in a shell; no shell runs it")
 	}
 	path, err := runner.LookupIn(argv[0], p.environ)
 	if err != nil {
-		return nil, fmt.Errorf("exec: %w", err)
+		return nil, err
 	}
 	return append([]string{path}, argv[1:]...), nil
 }
@@ -119,8 +122,7 @@ func (c *runCommand) supervise(p *program, read *reading, plan *environ.Plan, s 
 			p: p, read: read, flags: &c.readFlags,
 			layers: func() (environ.Config, error) { return c.config(p, path, argv) },
 			files:  c.watchedFiles(), interval: time.Duration(c.WatchInterval), timeout: time.Duration(c.Timeout),
-			delivered: plan,
-			act:       c.hand(p, read, s, changes, board, masking), observe: board.checked,
+			agreed: plan, act: c.hand(p, read, s, changes, board, masking), observe: board.checked,
 		}
 		loops.Go(func() { loop.run(ctx) })
 	}
@@ -170,12 +172,12 @@ func (c *runCommand) notifier(p *program) *runner.Notifier {
 // hand gives a new plan to the runner.
 func (c *runCommand) hand(p *program, read *reading, s supervision, changes chan<- runner.Change, board *board, masking *masking) func(context.Context, *environ.Plan, string) error {
 	return func(ctx context.Context, plan *environ.Plan, text string) error {
-		p.log.Warn(text)
 		masking.update(plan)
 		next, err := c.delivery(read, plan)
 		if err != nil {
 			return err
 		}
+		p.log.Warn(text)
 		board.delivered(plan)
 		change := runner.Change{
 			Action: s.action, Env: next.Env, Files: next.Files, Signal: s.signal, Command: s.command, Reason: text,

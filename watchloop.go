@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"infuse/fetch"
 	"infuse/fetch/api"
+	"infuse/fetch/secret"
 	"infuse/runner/environ"
 	"infuse/watch"
 )
@@ -23,13 +25,17 @@ type watchLoop struct {
 	flags       *readFlags
 	layers      func() (environ.Config, error) // reads the dotenv files again
 	files       []string                       // that layers reads
+	template    string                         // a file whose text counts too; "" for none
 	interval    time.Duration
 	timeout     time.Duration
-	delivered   *environ.Plan // the one the program was given last
+	agreed      *environ.Plan // what Confirm last agreed to: at first, what the program was started with
+	owed        string        // agreed is not delivered yet: what changed, in words
 	act         func(context.Context, *environ.Plan, string) error
 	observe     func(*fetch.Snapshot, error)
 	complaint   complaint
-	fileProblem string // what was said about an unparsable file
+	undelivered complaint
+	fileProblem string       // what was said about an unparsable file
+	text        secret.Value // of template, as it was when it could be read last
 }
 
 // run ends with ctx, and returns when everything it started has ended.
@@ -42,7 +48,7 @@ func (l *watchLoop) run(ctx context.Context) {
 	w := watch.Start(ctx, l.watchConfig())
 	defer w.Wait()
 	defer cancel()
-	confirm := watch.NewConfirm(l.interval, l.look(l.delivered, l.read.snapshot, watch.Event{}))
+	confirm := watch.NewConfirm(l.interval, l.look(l.agreed, l.read.snapshot, watch.Event{}))
 	for event := range w.C {
 		snapshot, plan, err := l.takeLook(ctx, event)
 		w.Report(err)
@@ -63,21 +69,45 @@ func (l *watchLoop) run(ctx context.Context) {
 				l.p.log.Error("the new secrets are not acted upon: " + decision.Reason)
 			}
 		case watch.Act:
-			agreed := withVars(plan, l.delivered, decision.Vars)
-			if err := l.act(ctx, agreed, changeText(decision)); err != nil && ctx.Err() == nil {
-				l.p.log.Error("the new secrets could not be delivered", "reason", err)
-			}
-			l.delivered = agreed
+			l.agreed = withVars(plan, l.agreed, decision.Vars)
+			l.owed = joinTexts(l.owed, changeText(decision))
 		}
+		l.deliver(ctx)
 		if decision.Recovered {
 			l.p.log.Warn("the secrets are acceptable again")
 		}
 	}
 }
 
+// deliver hands on what was agreed. What cannot be delivered, on a full disk for
+// example, stays owed and is tried again with every look: the source will not
+// speak of it a second time.
+func (l *watchLoop) deliver(ctx context.Context) {
+	if l.owed == "" {
+		return
+	}
+	err := l.act(ctx, l.agreed, l.owed)
+	switch {
+	case err == nil:
+		l.owed, l.undelivered = "", complaint{}
+	case ctx.Err() == nil && l.undelivered.due(l.p.now()):
+		l.p.log.Error("the new secrets could not be delivered, trying again with every check", "reason", err)
+	}
+}
+
+func joinTexts(before, now string) string {
+	if before == "" {
+		return now
+	}
+	return before + "; then " + now
+}
+
 func (l *watchLoop) watchConfig() watch.Config {
 	config := watch.Config{Interval: l.interval, Files: slices.Clone(l.files), Log: l.p.log}
 	config.Files = append(config.Files, l.read.files()...)
+	if l.template != "" {
+		config.Files = append(config.Files, l.template)
+	}
 	if l.p.project != nil {
 		config.Files = append(config.Files, l.p.project.File)
 	}
@@ -209,6 +239,12 @@ func (l *watchLoop) look(plan *environ.Plan, snapshot *fetch.Snapshot, event wat
 	for i := range plan.Files {
 		e := &plan.Files[i]
 		vars[fileKey+e.Name] = watch.Var{Value: e.Value, Unresolved: e.Unresolved}
+	}
+	if l.template != "" {
+		if text, err := os.ReadFile(l.template); err == nil {
+			l.text = secret.New(string(text))
+		}
+		vars[fileKey+l.template] = watch.Var{Value: l.text}
 	}
 	return watch.Look{
 		Vars: vars, Event: event,
