@@ -26,17 +26,13 @@ func (c *runCommand) deliver(read *reading, plan *environ.Plan) ([]string, error
 			return nil, fmt.Errorf("giving COMMAND an empty stdin: %w", err)
 		}
 	}
-	paths := map[string]string{}
-	for i := range plan.Files {
-		entry := &plan.Files[i]
-		if entry.Variable == "" {
-			continue
-		}
-		file, err := runner.SealedFile(entry.Name, []byte(entry.Value.Reveal()))
-		if err != nil {
-			return nil, err
-		}
-		if paths[entry.Variable], err = runner.PathForExec(file); err != nil {
+	files, err := sealedFiles(plan)
+	if err != nil {
+		return nil, err
+	}
+	paths := make(map[string]string, len(files))
+	for _, f := range files {
+		if paths[f.Variable], err = runner.PathForExec(f.File); err != nil {
 			return nil, err
 		}
 	}
@@ -50,16 +46,9 @@ func (c *runCommand) delivery(read *reading, plan *environ.Plan) (delivery, erro
 	if err := c.writeFileDir(plan); err != nil {
 		return d, err
 	}
-	for i := range plan.Files {
-		entry := &plan.Files[i]
-		if entry.Variable == "" {
-			continue
-		}
-		file, err := runner.SealedFile(entry.Name, []byte(entry.Value.Reveal()))
-		if err != nil {
-			return d, err
-		}
-		d.Files = append(d.Files, runner.File{Variable: entry.Variable, File: file})
+	var err error
+	if d.Files, err = sealedFiles(plan); err != nil {
+		return d, err
 	}
 	d.Env = plan.Environ()
 	if read.credential.StdinRead {
@@ -72,13 +61,37 @@ func (c *runCommand) delivery(read *reading, plan *environ.Plan) (delivery, erro
 	return d, nil
 }
 
+// sealedFiles are the memory files of --file, open.
+func sealedFiles(plan *environ.Plan) ([]runner.File, error) {
+	var files []runner.File
+	for i := range plan.Files {
+		entry := &plan.Files[i]
+		if entry.Variable == "" {
+			continue // of --file-dir
+		}
+		file, err := runner.SealedFile(entry.Name, []byte(entry.Value.Reveal()))
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, runner.File{Variable: entry.Variable, File: file})
+	}
+	return files, nil
+}
+
+// warnFileDir speaks of files that stay when program and machine are gone.
+func (c *runCommand) warnFileDir(p *program) {
+	if c.FileDir != "" && environ.OnDisk(c.FileDir) {
+		p.log.Warn("--file-dir is on a disk, where the secrets stay; /dev/shm, /run or a volume in memory forgets them", "dir", c.FileDir)
+	}
+}
+
 // writeFileDir writes the files of --file-dir.
 func (c *runCommand) writeFileDir(plan *environ.Plan) error {
 	if c.FileDir == "" {
 		return nil
 	}
-	dir := &environ.Dir{Path: c.FileDir}
-	if _, err := dir.Write(plan.Files); err != nil {
+	c.dir.Path = c.FileDir
+	if _, err := c.dir.Write(plan.Files); err != nil {
 		return fmt.Errorf("--file-dir: %w", err)
 	}
 	return nil

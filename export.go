@@ -34,6 +34,8 @@ type exportCommand struct {
 
 func (*exportCommand) Help() string {
 	return `A value that the format cannot carry is refused by name, with the formats that can, and nothing is written.
+A template (Go text/template) sees each secret as .NAME; its functions beside Go's own: ` + strings.Join(envfile.Functions(), ", ") + `,
+and the official CLI's secret, listSecrets, listSecretsByProjectSlug and getSecretByName.
 
 Examples:
   infuse export -e dev -o .env

@@ -47,8 +47,9 @@ type runCommand struct {
 	environmentFlags
 	runFlags
 	watchFlags
-	staying bool     // as parent
-	Args    []string `arg:"" optional:"" passthrough:"partial" name:"command" help:"The program to run and its arguments."`
+	staying bool        // as parent
+	dir     environ.Dir // of --file-dir
+	Args    []string    `arg:"" optional:"" passthrough:"partial" name:"command" help:"The program to run and its arguments."`
 }
 
 // run reads like the list in the README: look COMMAND up, resolve the scope,
@@ -94,6 +95,7 @@ func (c *runCommand) run(ctx context.Context, p *program) error {
 	if path, err = c.lookupAgain(argv, path, plan); err != nil {
 		return err
 	}
+	c.warnFileDir(p)
 	p.log.Info("starting", "command", path, "mode", mode, "variables", len(plan.Entries))
 	if mode == runner.ModeExec {
 		return c.exec(p, read, plan, path, argv)

@@ -32,7 +32,7 @@ func TestScopeIsRefusedFirst(t *testing.T) {
 		s, tok := &server{}, &tokens{}
 		_, err := source(t, s, tok).Fetch(t.Context(), c.scope)
 		e, ok := errors.AsType[*fetch.ScopeError](err)
-		if !ok || e.Missing != c.missing || fetch.IsMissing(err) != (c.missing != "") {
+		if !ok || e.Missing != c.missing {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}

@@ -1,7 +1,6 @@
 package fetch
 
 import (
-	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -138,10 +137,4 @@ type HiddenError struct{ Names []string }
 // Error names the secrets and the permission.
 func (e *HiddenError) Error() string {
 	return "the server hides the value of " + strings.Join(e.Names, ", ") + ": the identity lacks the permission to read values"
-}
-
-// IsMissing reports whether err is a scope without a project or environment.
-func IsMissing(err error) bool {
-	e, ok := errors.AsType[*ScopeError](err)
-	return ok && e.Missing != ""
 }

@@ -363,15 +363,3 @@ func TestFoldNames(t *testing.T) {
 	})
 	wantEnv(t, p, "db_url=set")
 }
-
-func TestParseVar(t *testing.T) {
-	if n, v, err := environ.ParseVar("A=b=c,d"); n != "A" || v != "b=c,d" || err != nil {
-		t.Error(n, v, err)
-	}
-	for _, bad := range []string{"", "=x", "novalue", "hunter2-" + strings.Repeat("x", 80)} {
-		_, _, err := environ.ParseVar(bad)
-		if err == nil || strings.Contains(err.Error(), "hunter2") {
-			t.Errorf("%q: %v", bad, err)
-		}
-	}
-}

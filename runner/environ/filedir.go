@@ -46,15 +46,6 @@ func (d *Dir) Write(files []Entry) (changed bool, err error) {
 	return changed, nil
 }
 
-// Remove takes away everything that Write made, and the directory itself if it
-// was missing before.
-func (d *Dir) Remove() error {
-	if err := d.remove(); err != nil {
-		return fmt.Errorf("removing secrets from %s: %w", d.Path, err)
-	}
-	return nil
-}
-
 // badFileName says why name is no file of a Dir, or "".
 func badFileName(name string) string {
 	switch {

@@ -14,10 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// dirState is what Remove has to know: the links themselves say what is ours.
-type dirState struct {
-	made bool // Path was missing
-}
+// dirState is empty: the links themselves say what is ours.
+type dirState struct{}
 
 func (d *Dir) write(files []Entry) (bool, error) {
 	unlock, err := d.open()
@@ -53,9 +51,6 @@ func (d *Dir) write(files []Entry) (bool, error) {
 // open makes the directory and takes its lock, which ends with the process at
 // the latest (flock(2)).
 func (d *Dir) open() (unlock func(), err error) {
-	if _, err := os.Stat(d.Path); errors.Is(err, fs.ErrNotExist) {
-		d.state.made = true
-	}
 	if err := os.MkdirAll(d.Path, 0o700); err != nil {
 		return nil, err
 	}
@@ -171,25 +166,4 @@ func (d *Dir) sweep(generation string, files []Entry) error {
 		}
 	}
 	return errors.Join(slices.DeleteFunc(errs, func(err error) bool { return errors.Is(err, fs.ErrNotExist) })...)
-}
-
-func (d *Dir) remove() error {
-	if _, err := os.Stat(d.Path); errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	made := d.state.made
-	unlock, err := d.open()
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	err = os.Remove(filepath.Join(d.Path, dataLink))
-	if errors.Is(err, fs.ErrNotExist) {
-		err = nil
-	}
-	err = errors.Join(err, d.sweep("", nil))
-	if made && err == nil {
-		err = os.Remove(d.Path)
-	}
-	return err
 }

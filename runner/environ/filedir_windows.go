@@ -8,17 +8,11 @@ import (
 	"slices"
 )
 
-// dirState is what Remove takes away.
-type dirState struct {
-	made    bool // Path was missing
-	written []string
-}
+// dirState is what the last Write wrote.
+type dirState struct{ written []string }
 
 // write replaces file by file: links need a privilege here.
 func (d *Dir) write(files []Entry) (bool, error) {
-	if _, err := os.Stat(d.Path); errors.Is(err, fs.ErrNotExist) {
-		d.state.made = true
-	}
 	if err := os.MkdirAll(d.Path, 0o700); err != nil {
 		return false, err
 	}
@@ -61,20 +55,4 @@ func (d *Dir) replace(path, content string) error {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
 	return os.Chmod(path, 0o400)
-}
-
-func (d *Dir) remove() error {
-	var errs []error
-	for _, name := range d.state.written {
-		path := filepath.Join(d.Path, name)
-		_ = os.Chmod(path, 0o600)
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			errs = append(errs, err)
-		}
-	}
-	d.state.written = nil
-	if d.state.made {
-		errs = append(errs, os.Remove(d.Path))
-	}
-	return errors.Join(errs...)
 }

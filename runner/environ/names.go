@@ -120,21 +120,3 @@ func matchGlob(pattern, name string) bool {
 	ok, err := path.Match(pattern, name)
 	return ok && err == nil
 }
-
-// ParseVar splits NAME=VALUE, the argument of --set.
-func ParseVar(arg string) (name, value string, err error) {
-	name, value, found := strings.Cut(arg, "=")
-	if !found || name == "" {
-		return "", "", fmt.Errorf("%s is not NAME=VALUE", quoteName(name))
-	}
-	return name, value, nil
-}
-
-// quoteName never shows what could be a value: an argument without "=" may be
-// the secret itself.
-func quoteName(name string) string {
-	if Portable(name) && len(name) <= 64 {
-		return name
-	}
-	return "the argument"
-}
