@@ -63,8 +63,8 @@ func fetchHint(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.DeadlineExceeded) {
 		return cause
 	}
-	if timedOut(err) || ctx.Err() != nil {
-		return hinted(err, "--timeout gives it longer")
+	if network, ok := errors.AsType[*api.NetworkError](err); timedOut(err) || ctx.Err() != nil || api.Failing(err) && (!ok || network.MayPass()) {
+		return hinted(err, "--timeout gives it longer; --cache keeps a copy that stands in for a failing server")
 	}
 	if answer, ok := errors.AsType[*api.Error](err); ok {
 		switch {

@@ -32,6 +32,23 @@ func (e *NetworkError) Error() string { return e.Method + " " + e.Path + ": " + 
 // Unwrap gives the cause, such as context.DeadlineExceeded or syscall.ECONNREFUSED.
 func (e *NetworkError) Unwrap() error { return e.Err }
 
+// Hint is the next step where the failure itself names one.
+func (e *NetworkError) Hint() string {
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](e.Err); ok {
+		return "--ca-cert FILE or INFISICAL_CA_CERT trusts an authority of your own"
+	}
+	if dns, ok := errors.AsType[*net.DNSError](e.Err); ok && dns.IsNotFound {
+		return "--url or INFISICAL_URL names the server: is it spelled right?"
+	}
+	if e.NotInfisical {
+		return "a proxy or a login page answered: is --url an Infisical server?"
+	}
+	return ""
+}
+
+// MayPass reports whether the same request can work later.
+func (e *NetworkError) MayPass() bool { return !e.NotInfisical && mayPass(e.Err) }
+
 func networkError(call Call, u *url.URL, err error) *NetworkError {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err // it repeats the URL, query and all

@@ -239,14 +239,20 @@ func transient(req *http.Request, err error, n int) bool {
 	if errors.Is(err, context.Canceled) && req.Context().Err() != nil {
 		return false
 	}
-	if _, ok := errors.AsType[*tooLargeError](err); ok {
-		return false
-	}
 	if _, begun := errors.AsType[*bodyError](err); begun && req.Method != http.MethodGet && req.Method != http.MethodHead {
 		return false
 	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {
 		return n < maxUnknownHost
+	}
+	return mayPass(err)
+}
+
+// mayPass reports whether trying again can help: what a certificate or a size
+// limit decided stays decided.
+func mayPass(err error) bool {
+	if _, ok := errors.AsType[*tooLargeError](err); ok {
+		return false
 	}
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return false
