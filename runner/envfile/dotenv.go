@@ -89,9 +89,12 @@ func doubleQuotable(value string) bool {
 }
 
 // expands reports whether a reader would take a dollar for the start of
-// something: $NAME, $1, ${, $(, $$. A lone one at the end or before another
-// character is literal for all.
+// something: $NAME, $1, ${, $(, $$, and \$, of which godotenv drops the
+// backslash. A lone one at the end or before another character is literal for all.
 func expands(value string) bool {
+	if strings.Contains(value, `\$`) {
+		return true
+	}
 	for i := 0; i+1 < len(value); i++ {
 		if value[i] != '$' {
 			continue

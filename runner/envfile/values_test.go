@@ -39,6 +39,7 @@ var samples = []sample{
 	{"regexp", `^\d+\.\w*$`},
 	{"apostrophe", "it's"},
 	{"apostrophe and dollar", "it's $5, or $HOME"},
+	{"apostrophe and escaped dollar", `it's 5\$ a piece`},
 	{"apostrophe and hash", "it's #1"},
 	{"apostrophe and newline", "it's\ntwo lines"},
 	{"apostrophe, quote and newline", "it's\n\"two\" lines"},
