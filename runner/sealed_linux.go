@@ -25,6 +25,10 @@ func SealedFile(name string, data []byte) (*os.File, error) {
 		f.Close()
 		return nil, fmt.Errorf("filling the memory file for %s: %w", name, err)
 	}
+	if _, err := os.Stat(fdPath(os.Getpid(), fd)); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("memory file for %s: its path leads through /proc, which is not mounted here", name)
+	}
 	return f, nil
 }
 
