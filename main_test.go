@@ -13,9 +13,14 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden parts of the scripts")
 
+// raceOptions spare each process that ends under the race detector a second's
+// sleep (https://go.dev/doc/articles/race_detector, atexit_sleep_ms).
+const raceOptions = "atexit_sleep_ms=0"
+
 // TestMain makes the test binary double as the programs that scripts run:
 // infuse itself, and small children.
 func TestMain(m *testing.M) {
+	os.Setenv("GORACE", raceOptions)
 	testscript.Main(m, map[string]func(){
 		"infuse":    main,
 		"child":     childMain,

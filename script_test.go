@@ -59,6 +59,7 @@ func setupScript(env *testscript.Env) error {
 		return err
 	}
 	env.Setenv("HOME", home)
+	env.Setenv("GORACE", raceOptions)
 	env.Setenv("XDG_CONFIG_HOME", "")
 	env.Setenv("XDG_CACHE_HOME", "")
 	env.Values[stateKey{}] = &scriptState{jobs: map[string]*job{}}
