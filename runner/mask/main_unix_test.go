@@ -20,6 +20,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv("MASK_TEST_WRAP") == "1" {
 		os.Exit(wrap(os.Args[1:]))
 	}
+	os.Setenv("GORACE", "atexit_sleep_ms=0") // a second for each process that ends
 	os.Exit(m.Run())
 }
 
