@@ -72,16 +72,10 @@ func (b *board) observe(e runner.Event) {
 		b.status.State, b.status.PID, b.status.Restarts = "running", e.PID, e.Restarts
 		_ = b.notifier.Ready(fmt.Sprintf("running with %d secrets, %d restarts", len(b.status.Names), e.Restarts))
 	case runner.EventStopped:
-		if b.status.State == "running" { // nobody asked for it: the end
-			b.status.State, b.status.PID = "stopping", 0
-			_ = b.notifier.Stopping()
-		}
+		b.status.PID = 0
+		b.leave(e)
 	case runner.EventStopping:
-		if b.status.State == "stopping" {
-			return // what the child left behind is swept
-		}
-		b.status.State = "restarting"
-		_ = b.notifier.Reloading("restarting: " + e.Reason)
+		b.leave(e)
 	case runner.EventRolledBack:
 		b.status.RolledBack = true
 	case runner.EventExiting:
@@ -89,6 +83,20 @@ func (b *board) observe(e runner.Event) {
 		_ = b.notifier.Stopping()
 	}
 	b.write()
+}
+
+// leave tells a restart from the end. The difference matters to systemd: after
+// STOPPING=1 it gives the service TimeoutStopSec and then kills it.
+func (b *board) leave(e runner.Event) {
+	switch {
+	case b.status.State == "stopping": // what the child left behind is swept
+	case e.Final:
+		b.status.State = "stopping"
+		_ = b.notifier.Stopping()
+	case b.status.State != "restarting":
+		b.status.State = "restarting"
+		_ = b.notifier.Reloading("restarting: " + e.Reason)
+	}
 }
 
 // checked takes in a look at the source.

@@ -101,6 +101,7 @@ func (p *program) chain(f *readFlags) *creds.Chain {
 		Home:              homeDir(p.getenv),
 		Stdin:             p.stdin,
 		Stderr:            p.stderr,
+		Run:               p.helpers.Run,
 		Now:               p.now,
 		Keyring:           p.keyring,
 	})

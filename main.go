@@ -55,8 +55,9 @@ type program struct {
 
 	log      *logger
 	settings *settings
-	project  *projectFile // nil: there is no .infisical.json
-	release  func() error // gives the signals back; see runner.CatchTermination
+	project  *projectFile   // nil: there is no .infisical.json
+	helpers  runner.Helpers // processes beside COMMAND that are not its tree
+	release  func() error   // gives the signals back; see runner.CatchTermination
 }
 
 // getenv looks a variable up in the environment infuse was started with. Of a

@@ -136,6 +136,7 @@ func (c *runCommand) supervise(p *program, read *reading, plan *environ.Plan, s 
 		Stdin:   first.stdin,
 		Streams: masking.child(),
 		Release: p.release,
+		Helpers: &p.helpers,
 		Log:     p.log,
 		Observe: board.observe,
 	})

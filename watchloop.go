@@ -190,8 +190,8 @@ func (l *watchLoop) said(err error) {
 		}
 		return
 	}
-	l.fileProblem = ""
 	if err == nil {
+		l.fileProblem = ""
 		if l.complaint.over() {
 			l.p.log.Warn("checking for changes works again")
 		}

@@ -45,7 +45,11 @@ func (in *input) runCommand(ctx context.Context, argv []string) ([]byte, error) 
 	// A grandchild that keeps the pipe open must not hold us.
 	cmd.WaitDelay = time.Second
 	gentleCancel(cmd)
-	err := cmd.Run()
+	run := in.Run
+	if run == nil {
+		run = (*exec.Cmd).Run
+	}
+	err := run(cmd)
 	switch {
 	case out.full:
 		return nil, fmt.Errorf("%s printed more than %d bytes", argv[0], maxFile)

@@ -3,6 +3,7 @@ package creds
 import (
 	"io"
 	"net/http"
+	"os/exec"
 	"runtime"
 	"strings"
 	"time"
@@ -31,6 +32,8 @@ type Config struct {
 	Home    string    // home directory; "" means there is none
 	Stdin   io.Reader // nil is empty
 	Stderr  io.Writer // where a credential process may write; nil drops it
+
+	Run func(*exec.Cmd) error // runs a credential process or command; nil means (*exec.Cmd).Run
 
 	ProcessTimeout time.Duration    // of a credential process; 0 means one minute
 	Now            func() time.Time // nil means time.Now

@@ -73,4 +73,5 @@ type Event struct {
 	Restarts int
 	Reason   string
 	Err      error
+	Final    bool // of stopping and stopped: as things stand, nothing will be started afterwards
 }

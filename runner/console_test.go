@@ -25,6 +25,8 @@ type console struct {
 	seen int // how much of the output has been matched
 	dir  string
 	done chan struct{}
+
+	limit time.Duration // of shows
 }
 
 // openConsole starts args as the leader of a session on a new terminal.

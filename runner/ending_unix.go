@@ -105,6 +105,9 @@ func (t *tree) endingDone(now time.Time, touched bool) bool {
 		return false
 	}
 	t.ending = nil
+	if !e.drain {
+		t.pgid = 0 // its number may be given to others from now on
+	}
 	t.echoUntil = now.Add(30 * time.Millisecond)
 	return true
 }

@@ -8,8 +8,9 @@ import (
 // Helpers runs short processes beside a supervised child, credential helpers for example, such that [Supervise] neither
 // takes their exit status away nor stops them with the child's tree. The zero value is ready.
 //
-// Without it, processes that os/exec starts elsewhere in the program are told from the child's by their process group,
-// which works unless the child shares ours.
+// All of them have to go through it: what it does not know is an orphan, and collected at once. Without it, processes that
+// os/exec starts elsewhere in the program are told from the child's by their process group, which works unless the child
+// shares ours, and what they leave behind stays a zombie for some seconds.
 type Helpers struct {
 	mu   sync.Mutex
 	pids map[int]bool

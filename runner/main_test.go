@@ -12,6 +12,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -146,6 +147,7 @@ func roleSupervise(args []string) {
 	spin := flags.Bool("spin", false, "keep the processors busy")
 	helpers := flags.Int("helpers", 0, "run so many helpers by os/exec and check their status")
 	registered := flags.Bool("registered", false, "run them through Helpers")
+	leave := flags.String("leave", "", "run a helper that leaves a process behind, which writes its number to this file")
 	watchdog := flags.Bool("name-us", false, "set LISTEN_PID and WATCHDOG_PID to our own process id")
 	masked := flags.String("mask", "", "mask this value in the output")
 	linger := flags.String("linger", "", "at the end write what is left of us to this file")
@@ -207,6 +209,19 @@ func roleSupervise(args []string) {
 				Kind: string(e.Kind), At: e.Time, PID: e.PID, Code: e.Status.Code, Signal: int(e.Status.Signal), Restarts: e.Restarts,
 				Reason: e.Reason, Failed: e.Err != nil,
 			})
+		}
+	}
+	if *leave != "" { // a helper whose own child outlives it
+		observe := cfg.Observe
+		cfg.Observe = func(e Event) {
+			observe(e)
+			if e.Kind == EventStarted {
+				go func() {
+					if err := cfg.Helpers.Run(exec.Command("/bin/sh", "-c", `(sh -c 'echo $$ >"$0"; sleep 0.1' "$0" &)`, *leave)); err != nil {
+						failRole(err)
+					}
+				}()
+			}
 		}
 	}
 	if *spin {

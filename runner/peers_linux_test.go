@@ -6,14 +6,23 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"text/tabwriter"
 	"time"
 )
 
-// peerPatience is how long a scenario of the comparison may take: others hang, and that is a result.
+// peerPatience is how long a scenario of the comparison may take with others: they hang, and that is a result.
 const peerPatience = 8 * time.Second
+
+// limitFor is that, and for ours as long as anything may take.
+func limitFor(wrapper string) time.Duration {
+	if wrapper == "" || strings.Contains(wrapper, "$W @") {
+		return patience
+	}
+	return peerPatience
+}
 
 // scenario is one row of the comparison. It reports what it saw.
 type scenario struct {
@@ -42,19 +51,24 @@ func TestComparison(t *testing.T) {
 	for i := range scenarios {
 		rows[i] = make([]string, len(names))
 	}
-	t.Run("run", func(t *testing.T) {
-		for i, s := range scenarios {
-			for j, name := range names {
+	// More at a time than there are processors: what hangs needs none.
+	limit := make(chan struct{}, 8)
+	var running sync.WaitGroup
+	for i, s := range scenarios {
+		for j, name := range names {
+			running.Go(func() {
+				limit <- struct{}{}
+				defer func() { <-limit }()
 				t.Run(s.name+"/"+name, func(t *testing.T) {
-					t.Parallel()
 					rows[i][j] = s.run(t, commands[name])
 					if strings.HasPrefix(name, "infuse") && rows[i][j] != s.want {
 						t.Errorf("%s, want %s", rows[i][j], s.want)
 					}
 				})
-			}
+			})
 		}
-	})
+	}
+	running.Wait()
 	var table strings.Builder
 	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "scenario\t"+strings.Join(names, "\t"))
@@ -67,7 +81,7 @@ func TestComparison(t *testing.T) {
 
 // shows is expect that reports instead of failing.
 func (c *console) shows(text string) bool {
-	deadline := time.Now().Add(peerPatience)
+	deadline := time.Now().Add(c.limit)
 	for time.Now().Before(deadline) {
 		if i := strings.Index(c.out.String()[c.seen:], text); i >= 0 {
 			c.seen += i + len(text)
@@ -76,6 +90,13 @@ func (c *console) shows(text string) bool {
 		time.Sleep(5 * time.Millisecond)
 	}
 	return false
+}
+
+// peerShell is a shell to run a wrapper in.
+func peerShell(t *testing.T, wrapper string) *console {
+	c := openShell(t, "bash")
+	c.limit = limitFor(wrapper)
+	return c
 }
 
 func (c *console) works() bool {
@@ -89,7 +110,7 @@ func endOf(t *testing.T, command string) string {
 	select {
 	case <-s.done:
 		return statusOf(s.state.Sys().(syscall.WaitStatus)).String()
-	case <-time.After(peerPatience):
+	case <-time.After(limitFor(command)):
 		return "hangs"
 	}
 }
@@ -120,7 +141,7 @@ var scenarios = []scenario{
 		return endOf(t, "env --ignore-signal=CHLD "+w+"sh -c 'exit 6'")
 	}},
 	{"Ctrl-C arrives", "once", func(t *testing.T, w string) string {
-		c := openShell(t, "bash")
+		c := peerShell(t, w)
 		c.line(w + "$W @burst")
 		if !c.shows("ready") {
 			return "hangs"
@@ -134,7 +155,7 @@ var scenarios = []scenario{
 		return map[int]string{0: "never", 1: "once", 2: "twice"}[c.count("got 2\r\n")]
 	}},
 	{"new window size arrives", "once", func(t *testing.T, w string) string {
-		c := openShell(t, "bash")
+		c := peerShell(t, w)
 		c.line(w + "$W @burst")
 		if !c.shows("ready") {
 			return "hangs"
@@ -146,7 +167,7 @@ var scenarios = []scenario{
 		return map[int]string{0: "never", 1: "once", 2: "twice"}[c.count("got 28\r\n")]
 	}},
 	{"Ctrl-Z and fg", "ok", func(t *testing.T, w string) string {
-		c := openShell(t, "bash")
+		c := peerShell(t, w)
 		c.line(w + echoer)
 		if !c.shows("ready") {
 			return "no start"
@@ -160,7 +181,7 @@ var scenarios = []scenario{
 		return yes(c.shows("heard <hello>"), "no input")
 	}},
 	{"started with &", "ok", func(t *testing.T, w string) string {
-		c := openShell(t, "bash")
+		c := peerShell(t, w)
 		c.line(w + echoer + " &")
 		if !c.shows("ready") {
 			return "no start"
@@ -174,7 +195,7 @@ var scenarios = []scenario{
 		return yes(c.count("\nheard") == 0, "eats the shell's input")
 	}},
 	{"interactive bash", "ok", func(t *testing.T, w string) string {
-		c := openShell(t, "bash")
+		c := peerShell(t, w)
 		c.line("export -n PS1; PS1='OUT''ER> '")
 		c.shows("OUTER> ")
 		c.line(w + "env PS1='PROM''PT> ' bash --norc --noprofile --noediting -i")
@@ -192,7 +213,7 @@ var scenarios = []scenario{
 		return yes(c.works(), "fg hangs")
 	}},
 	{"seq 5000 | less", "ok", func(t *testing.T, w string) string {
-		c := openShell(t, "bash")
+		c := peerShell(t, w)
 		c.line(w + "seq 5000 | less -d")
 		if !c.shows("\n20\r\n") {
 			return "less stopped"
@@ -201,7 +222,7 @@ var scenarios = []scenario{
 		return yes(c.shows("PROMPT> ") && c.works(), "less hangs")
 	}},
 	{"Ctrl-C ends a loop", "ok", func(t *testing.T, w string) string {
-		c := openShell(t, "bash")
+		c := peerShell(t, w)
 		c.line("while :; do " + w + "sh -c 'echo rea''dy; exec sleep 1000'; done")
 		if !c.shows("ready\r\n") {
 			return "no start"
@@ -210,7 +231,7 @@ var scenarios = []scenario{
 		return yes(c.shows("PROMPT> "), "no")
 	}},
 	{"make stops after Ctrl-C", "ok", func(t *testing.T, w string) string {
-		c := openShell(t, "bash")
+		c := peerShell(t, w)
 		recipe := "all:\n\t@" + strings.ReplaceAll(w, "$", "$$") + `sh -c 'trap "exit 0" INT; echo ready; while :; do sleep 0.02; done'` + "\n\t@echo next recipe\n"
 		script(t, filepath.Join(c.dir, "Makefile"), recipe)
 		c.line("make")

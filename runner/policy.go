@@ -296,6 +296,17 @@ func (p *policy) cleared() {
 	}
 }
 
+// isFinal reports whether the end has begun, after which nothing is started any more.
+func (p *policy) isFinal() bool {
+	switch p.phase {
+	case leaving, stopping:
+		return p.endAfter || p.quit
+	case draining, ended:
+		return true
+	}
+	return false
+}
+
 func (p *policy) helperDone() { p.helper = false }
 
 // finish ends, draining first where that is our job.

@@ -80,12 +80,9 @@ func (t *tree) reapOrphan(pid int, now time.Time) (reaped bool) {
 		if known(pid) {
 			return
 		}
-		if t.cfg.Mode != ModeInit { // an init runs nothing beside the child
+		if t.cfg.Mode != ModeInit && t.cfg.Helpers == nil { // an init runs nothing beside the child
 			pgid, err := unix.Getpgid(pid)
 			if err == nil && pgid == t.us {
-				if t.own {
-					return
-				}
 				if first, ok := t.firstSeen[pid]; !ok {
 					t.firstSeen[pid] = now
 					return

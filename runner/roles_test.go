@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -86,8 +87,8 @@ func roleStatus(args []string) {
 	}
 }
 
-// runHelpers runs n short processes by os/exec, as a credential helper would, and checks that no status is lost. The
-// function that it returns waits for all of them.
+// runHelpers runs n short processes by os/exec, as a credential helper would, and checks that no status is lost. When all
+// have ended there is a file "helped"; the function that it returns waits for that.
 func runHelpers(n int, registry *Helpers) (wait func()) {
 	var group sync.WaitGroup
 	if n == 0 {
@@ -117,10 +118,14 @@ func runHelpers(n int, registry *Helpers) (wait func()) {
 			}
 		})
 	}
-	return func() {
+	finished := make(chan struct{})
+	go func() {
+		defer close(finished)
 		group.Wait()
 		fmt.Printf("helpers=%d lost=%d\n", n, lost)
-	}
+		_ = os.WriteFile("helped", nil, 0o600)
+	}()
+	return func() { <-finished }
 }
 
 func goroutineNames() int { return runtime.NumGoroutine() }
@@ -188,7 +193,8 @@ func roleScrub(names []string) {
 	fmt.Printf("%s\ntoken from Getenv: %d\n", shown, len(os.Getenv("INFISICAL_TOKEN")))
 }
 
-// roleOrphans makes n orphans, rounds times, that end at once, and then counts the zombies of its parent. Status 42.
+// roleOrphans makes n orphans, rounds times, that end at once, and then counts the zombies of its parent, or of
+// the process ZOMBIES_OF. Status 42.
 func roleOrphans(args []string) {
 	var n, rounds int
 	_, _ = fmt.Sscan(args[0], &n)
@@ -201,6 +207,9 @@ func roleOrphans(args []string) {
 		}
 	}
 	parent := os.Getppid()
+	if n, err := strconv.Atoi(os.Getenv("ZOMBIES_OF")); err == nil {
+		parent = n
+	}
 	patience := 20 * time.Second
 	if d, err := time.ParseDuration(os.Getenv("ZOMBIE_PATIENCE")); err == nil {
 		patience = d

@@ -208,7 +208,7 @@ func (s *supervisor) act() (until time.Time, over bool) {
 			s.start(d)
 		case doStop:
 			s.cfg.Log.Info("stopping", "pid", s.tree.pid, "reason", d.reason)
-			s.observe(Event{Kind: EventStopping, Reason: d.reason})
+			s.observe(Event{Kind: EventStopping, Reason: d.reason, Final: s.policy.isFinal()})
 			s.tree.stop(now)
 			s.look()
 		case doDrain:
@@ -303,7 +303,7 @@ func (s *supervisor) look() {
 		}
 		s.cfg.Log.Info("stopped", "status", n.status.String())
 		s.policy.exited(now, n.status)
-		s.observe(Event{Kind: EventStopped, Status: n.status, Reason: s.policy.reason})
+		s.observe(Event{Kind: EventStopped, Status: n.status, Reason: s.policy.reason, Final: s.policy.isFinal()})
 	}
 	if n.helperExited {
 		s.policy.helperDone()

@@ -212,10 +212,31 @@ func TestR43ReaperBesideExec(t *testing.T) {
 			if way[0] == "unshare" {
 				requireNamespace(t)
 			}
-			out, st := output(t, append(way, "-helpers", fmt.Sprint(helpers), "--", self(t), "@orphans", orphans, "3")...)
+			// The child outlives the helpers: process 1 ends everybody when it goes.
+			child := `ZOMBIES_OF=$PPID "$0" @orphans ` + orphans + ` 3; status=$?; until [ -e helped ]; do sleep 0.02; done; exit $status`
+			out, st := output(t, append(way, "-helpers", fmt.Sprint(helpers), "--", "sh", "-c", child, self(t))...)
 			if st != exited(42) || !strings.Contains(out, fmt.Sprintf("helpers=%d lost=0\n", helpers)) {
 				t.Errorf("%v %s", st, out)
 			}
+		})
+	}
+}
+
+// TestR43OrphanOfAHelper: what a credential process leaves behind is in our group, and nobody else will wait for it.
+func TestR43OrphanOfAHelper(t *testing.T) {
+	for _, group := range []string{"own", "share"} {
+		dir := t.TempDir()
+		s := supervised(t, []string{"-group", group, "-registered", "-leave", filepath.Join(dir, "pid")}, "sleep", "1000")
+		var pid int
+		eventually(t, "the orphan", func() bool {
+			data, _ := os.ReadFile(filepath.Join(dir, "pid"))
+			_, err := fmt.Sscan(string(data), &pid)
+			return err == nil
+		})
+		s.await(EventStarted, 1)
+		eventually(t, "the orphan to be reaped, not only to end", func() bool {
+			_, err := os.Stat(fmt.Sprintf("/proc/%d", pid))
+			return err != nil
 		})
 	}
 }

@@ -30,9 +30,13 @@ func New(values []secret.Value) *Matcher {
 // Update makes values the secrets from now on, also in the streams that are
 // running. The values of the seven sets before stay masked: a child that is
 // being replaced still prints the old ones, and they may be valid for a while.
+// The same values once more replace nothing.
 func (m *Matcher) Update(values []secret.Value) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if n := len(m.sets); n > 0 && slices.EqualFunc(m.sets[n-1], values, secret.Value.Equal) {
+		return
+	}
 	m.sets = append(m.sets, slices.Clone(values))
 	m.sets = m.sets[max(0, len(m.sets)-generations):]
 	var plain []string
