@@ -219,6 +219,8 @@ func (m *merge) refuseHidden(e *Entry) bool {
 	return true
 }
 
+// addRefusal notes a variable that no environment can carry. A list shows it
+// with the reason, since a list is where people look for it.
 func (m *merge) addRefusal(e *Entry, why string) {
 	m.refused = append(m.refused, Refusal{cmp.Or(e.Secret, e.Name), e.origin(), why})
 }
@@ -233,14 +235,15 @@ func (e *Entry) origin() string {
 
 // finish sorts, checks what only the whole can tell, and hands the plan over.
 func (m *merge) finish() (*Plan, error) {
-	if len(m.refused) > 0 {
-		sort.Slice(m.refused, func(i, j int) bool { // slices.SortFunc costs 15 KB of code for every struct type
-			a, b := &m.refused[i], &m.refused[j]
-			return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Source, b.Source)) < 0
-		})
+	sort.Slice(m.refused, func(i, j int) bool { // slices.SortFunc costs 15 KB of code for every struct type
+		a, b := &m.refused[i], &m.refused[j]
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Source, b.Source)) < 0
+	})
+	if len(m.refused) > 0 && !m.NamesOnly {
 		return nil, &RefusedError{m.refused}
 	}
 	p := &m.plan
+	p.Refused = m.refused
 	p.fold = m.fold
 	taken := func(e Entry) bool { return e.Name == "" && e.Layer == Parent }
 	p.Entries = m.sortEntries(slices.DeleteFunc(m.entries, taken))

@@ -96,7 +96,7 @@ type Config struct {
 	Export bool
 
 	// NamesOnly composes for a list: hidden values, missing and too large ones
-	// are no errors.
+	// are no errors, and what no environment can carry is in Plan.Refused.
 	NamesOnly bool
 
 	// Args is the command line the environment has to fit beside: the path

@@ -7,9 +7,9 @@ import (
 
 // Refusal is one name that cannot be composed, and why.
 type Refusal struct {
-	Name   string
-	Source string
-	Why    string
+	Name   string `json:"name"` // a secret's on the server
+	Source string `json:"source"`
+	Why    string `json:"why"`
 }
 
 // RefusedError lists every variable that no environment can carry.

@@ -30,6 +30,18 @@ const (
 // "..", a slash) are refused with a [*RefusedError] before anything is written;
 // so is a file of somebody else that stands in the way.
 func (d *Dir) Write(files []Entry) (changed bool, err error) {
+	if err := CheckFileNames(files); err != nil {
+		return false, err
+	}
+	changed, err = d.write(files)
+	if err != nil {
+		return changed, fmt.Errorf("writing secrets to %s: %w", d.Path, err)
+	}
+	return changed, nil
+}
+
+// CheckFileNames is the part of [Dir.Write] that refuses names.
+func CheckFileNames(files []Entry) error {
 	var refused []Refusal
 	for i := range files {
 		if why := badFileName(files[i].Name); why != "" {
@@ -37,13 +49,9 @@ func (d *Dir) Write(files []Entry) (changed bool, err error) {
 		}
 	}
 	if refused != nil {
-		return false, &RefusedError{refused}
+		return &RefusedError{refused}
 	}
-	changed, err = d.write(files)
-	if err != nil {
-		return changed, fmt.Errorf("writing secrets to %s: %w", d.Path, err)
-	}
-	return changed, nil
+	return nil
 }
 
 // badFileName says why name is no file of a Dir, or "".

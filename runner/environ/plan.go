@@ -80,6 +80,7 @@ type Plan struct {
 	Entries  []Entry   // the environment
 	Files    []Entry   // secrets that go to a file instead, see Entry.Variable
 	Skipped  []Skipped // secrets that were left out
+	Refused  []Refusal // with Config.NamesOnly: what no environment can carry
 	Removed  []string  // credentials of ours that the parent had
 	Warnings []string  // each names every variable it is about; never a value
 

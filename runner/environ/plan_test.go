@@ -3,6 +3,7 @@ package environ_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -46,6 +47,41 @@ func TestDiff(t *testing.T) {
 		t.Errorf("against nothing: %q", c)
 	}
 }
+
+// TestListShowsWhatIsRefused: a list is where people look for the name that run
+// refused, so it is there with the reason.
+func TestListShowsWhatIsRefused(t *testing.T) {
+	const canary = "c4n4ry"
+	c := environ.Config{
+		Secrets:   []environ.Secret{sec("A=B", canary), sec("GOOD", canary), sec("NUL", canary+"\x00"), sec("", canary)},
+		NamesOnly: true,
+	}
+	p := compose(t, c)
+	var text bytes.Buffer
+	if err := p.WriteText(&text, environ.TableConfig{}); err != nil {
+		t.Fatal(err)
+	}
+	const want = `NAME   FROM          BYTES  NOTE
+GOOD   secret dev:/  6
+""     secret dev:/  -      refused: the name is empty
+"A=B"  secret dev:/  -      refused: the name holds "="
+NUL    secret dev:/  -      refused: the value holds NUL
+`
+	if text.String() != want {
+		t.Errorf("got\n%s", text.String())
+	}
+	b, err := json.Marshal(p)
+	if err != nil || !strings.Contains(string(b), `"refused":[{"name":"","source":"secret dev:/","why":"the name is empty"}`) || strings.Contains(string(b), canary) {
+		t.Errorf("%v: %s", err, b)
+	}
+	c.NamesOnly = false
+	refused, ok := errors.AsType[*environ.RefusedError](second(environ.Compose(c)))
+	if !ok || len(refused.Refused) != 3 {
+		t.Errorf("composed for a program: %v", refused)
+	}
+}
+
+func second(_ *environ.Plan, err error) error { return err }
 
 func TestTable(t *testing.T) {
 	const canary = "c4n4ry-value"

@@ -62,6 +62,9 @@ func (p *Plan) WriteText(w io.Writer, c TableConfig) error {
 	for _, s := range p.Skipped {
 		fmt.Fprintf(t, "%s\t%s\t-\t%s\n", Display(s.Name), (&Entry{Layer: Store, Source: s.Source}).origin(), "skipped: "+s.Why)
 	}
+	for _, r := range p.Refused {
+		fmt.Fprintf(t, "%s\t%s\t-\t%s\n", Display(r.Name), r.Source, "refused: "+r.Why)
+	}
 	if err := t.Flush(); err != nil {
 		return err
 	}
@@ -114,7 +117,7 @@ func (r *row) note() string {
 
 // MarshalJSON writes the same as an object: "variables", each with name, layer,
 // source, size, delivery ("environment" or "file") and losers; "skipped",
-// "removed" and "warnings". Never a value.
+// "refused" where there is any, "removed" and "warnings". Never a value.
 func (p *Plan) MarshalJSON() ([]byte, error) {
 	type variable struct {
 		Entry
@@ -123,9 +126,10 @@ func (p *Plan) MarshalJSON() ([]byte, error) {
 	doc := struct {
 		Variables []variable `json:"variables"`
 		Skipped   []Skipped  `json:"skipped"`
+		Refused   []Refusal  `json:"refused,omitempty"`
 		Removed   []string   `json:"removed"`
 		Warnings  []string   `json:"warnings"`
-	}{[]variable{}, notNil(p.Skipped), notNil(p.Removed), notNil(p.Warnings)}
+	}{[]variable{}, notNil(p.Skipped), p.Refused, notNil(p.Removed), notNil(p.Warnings)}
 	for _, r := range p.all() {
 		delivery := "environment"
 		if r.file {
