@@ -27,7 +27,8 @@ func awsIAM(in *input, _ string) (proof, error) {
 	if err := sources.check(); err != nil {
 		return proof{}, err
 	}
-	return proof{members: func(ctx context.Context) (map[string]any, error) {
+	setUp := "check the role of the task, pod or machine"
+	return proof{setUp: setUp, members: func(ctx context.Context) (map[string]any, error) {
 		keys, region, err := sources.find(ctx)
 		if err != nil {
 			return nil, err

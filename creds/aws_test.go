@@ -184,6 +184,14 @@ func TestAWSSources(t *testing.T) {
 			})
 		}},
 		{"EC2", temporary, "eu-north-1", func(t *testing.T, b *workloadBench) { instance(t, b, "eu-north-1") }},
+		{"EC2 by IPv6", temporary, "eu-north-1", func(t *testing.T, b *workloadBench) {
+			b.set("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE=IPv6")
+			instance(t, b, "eu-north-1")
+			for what, h := range b.handlers {
+				b.handlers[strings.Replace(what, "169.254.169.254", "[fd00:ec2::254]", 1)] = h
+				delete(b.handlers, what)
+			}
+		}},
 		{"EC2 with a region", temporary, "eu-central-1", func(t *testing.T, b *workloadBench) {
 			instance(t, b, "eu-north-1")
 			b.set("AWS_REGION=eu-central-1")
@@ -258,6 +266,13 @@ func TestAWSFailures(t *testing.T) {
 		}},
 		{"missing token file", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: reading /nowhere", func(_ *testing.T, b *workloadBench) {
 			b.set("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI=/v2/x", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=/nowhere")
+		}},
+		{"web token without a role", "AWS_WEB_IDENTITY_TOKEN_FILE is set without AWS_ROLE_ARN", func(t *testing.T, b *workloadBench) {
+			b.set("AWS_WEB_IDENTITY_TOKEN_FILE=" + write(t, filepath.Join(t.TempDir(), "token"), canary))
+		}},
+		{"role that does not trust", "400 Bad Request", func(t *testing.T, b *workloadBench) {
+			b.set("AWS_WEB_IDENTITY_TOKEN_FILE="+write(t, filepath.Join(t.TempDir(), "token"), canary), "AWS_ROLE_ARN=arn", "AWS_REGION=eu-central-1")
+			b.handle(awsSTS, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, canary, http.StatusBadRequest) })
 		}},
 		{"missing web token", "AWS_WEB_IDENTITY_TOKEN_FILE: reading /nowhere", func(_ *testing.T, b *workloadBench) {
 			b.set("AWS_WEB_IDENTITY_TOKEN_FILE=/nowhere", "AWS_ROLE_ARN=arn")

@@ -32,6 +32,9 @@ func (a awsSources) check() error {
 	if (id == "") != (key == "") {
 		return wrong("set both or neither", "only one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY is set")
 	}
+	if a.env["AWS_WEB_IDENTITY_TOKEN_FILE"] != "" && a.env["AWS_ROLE_ARN"] == "" && id == "" {
+		return wrong("the EKS webhook sets both", "AWS_WEB_IDENTITY_TOKEN_FILE is set without AWS_ROLE_ARN")
+	}
 	if u := a.env["AWS_CONTAINER_CREDENTIALS_FULL_URI"]; u != "" && a.env["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"] == "" {
 		return checkContainerURI(u)
 	}
@@ -54,7 +57,7 @@ func (a awsSources) find(ctx context.Context) (awsKeys, string, error) {
 		return awsKeys{
 			id: a.env["AWS_ACCESS_KEY_ID"], secret: secret.New(a.env["AWS_SECRET_ACCESS_KEY"]), token: secret.New(a.env["AWS_SESSION_TOKEN"]),
 		}, signing, nil
-	case a.env["AWS_WEB_IDENTITY_TOKEN_FILE"] != "" && a.env["AWS_ROLE_ARN"] != "":
+	case a.env["AWS_WEB_IDENTITY_TOKEN_FILE"] != "":
 		keys, err := a.webIdentity(ctx, signing)
 		return keys, signing, err
 	case profile.found:
@@ -140,13 +143,18 @@ func checkContainerURI(address string) error {
 // instance asks the metadata server, version 2 only
 // (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html).
 func (a awsSources) instance(ctx context.Context, region string) (awsKeys, string, error) {
-	base := strings.TrimRight(firstOf(a.env["AWS_EC2_METADATA_SERVICE_ENDPOINT"], "http://169.254.169.254"), "/")
+	base := "http://169.254.169.254"
+	if strings.EqualFold(a.env["AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE"], "IPv6") {
+		base = "http://[fd00:ec2::254]"
+	}
+	base = strings.TrimRight(firstOf(a.env["AWS_EC2_METADATA_SERVICE_ENDPOINT"], base), "/")
 	token, err := a.platform(ctx, platformCall{
 		method: http.MethodPut, url: base + "/latest/api/token",
 		header: http.Header{"X-Aws-Ec2-Metadata-Token-Ttl-Seconds": {"300"}},
 	})
 	if err != nil {
-		return awsKeys{}, "", wrong("give this machine a role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY", "no AWS credentials: %w", err)
+		return awsKeys{}, "", wrong("give this machine a role (a container on it needs a metadata hop limit of 2), or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+			"no AWS credentials: %w", err)
 	}
 	header := http.Header{"X-Aws-Ec2-Metadata-Token": {string(token)}}
 	const roles = "/latest/meta-data/iam/security-credentials/"
@@ -198,6 +206,9 @@ func (a awsSources) webIdentity(ctx context.Context, region string) (awsKeys, er
 		"Action": {"AssumeRoleWithWebIdentity"}, "Version": {"2011-06-15"}, "RoleArn": {a.env["AWS_ROLE_ARN"]},
 		"RoleSessionName": {firstOf(a.env["AWS_ROLE_SESSION_NAME"], "infuse")}, "WebIdentityToken": {token.Reveal()},
 	}), &answer)
+	if e, ok := errors.AsType[*platformError](err); ok && e.status < 500 {
+		return awsKeys{}, wrong("check that the trust policy of AWS_ROLE_ARN allows this service account", "%w", err)
+	}
 	if err != nil {
 		return awsKeys{}, err
 	}

@@ -20,6 +20,9 @@ func azureEvidence(in *input) evidence {
 // azure shows an access token of the managed identity: of a federated token
 // file (workload identity of AKS), of the App Service endpoint, or of the
 // virtual machine's metadata server.
+//
+// The server compares the token's audience with the resource of its own
+// settings, and wants one of version 1 (issuer sts.windows.net).
 func azure(in *input, _ string) (proof, error) {
 	_, resource := in.first("INFISICAL_AZURE_AUTH_RESOURCE")
 	if resource == "" {
@@ -43,7 +46,12 @@ func azure(in *input, _ string) (proof, error) {
 	if path := in.env["AZURE_FEDERATED_TOKEN_FILE"]; path != "" {
 		return in.azureFederated(source{what: "AZURE_FEDERATED_TOKEN_FILE", path: path}, resource, ask)
 	}
-	return ask(func() (platformCall, error) { return in.azureMetadata(resource), nil }), nil
+	if in.env["IDENTITY_ENDPOINT"] != "" && in.env["IDENTITY_HEADER"] == "" {
+		return proof{}, wrong("App Service and Container Apps set both; Azure Arc's endpoint is not supported", "IDENTITY_ENDPOINT is set without IDENTITY_HEADER")
+	}
+	p := ask(func() (platformCall, error) { return in.azureMetadata(resource), nil })
+	p.setUp = "assign a managed identity to this machine or app; of several user-assigned ones AZURE_CLIENT_ID names the one that is meant"
+	return p, nil
 }
 
 // azureFederated exchanges the projected token for one of Entra ID
@@ -75,6 +83,7 @@ func (in *input) azureFederated(file source, resource string, ask func(func() (p
 		}), nil
 	})
 	p.files = file.watched()
+	p.setUp = "check AZURE_TENANT_ID, and the federated credential of AZURE_CLIENT_ID: issuer, subject and audience"
 	return p, nil
 }
 
@@ -85,7 +94,7 @@ func (in *input) azureMetadata(resource string) platformCall {
 	if id := in.env["AZURE_CLIENT_ID"]; id != "" {
 		q.Set("client_id", id) // of several, the user-assigned identity that is meant
 	}
-	if endpoint := in.env["IDENTITY_ENDPOINT"]; endpoint != "" && in.env["IDENTITY_HEADER"] != "" {
+	if endpoint := in.env["IDENTITY_ENDPOINT"]; endpoint != "" {
 		q.Set("api-version", "2019-08-01")
 		return platformCall{url: withQuery(endpoint, q), header: http.Header{"X-Identity-Header": {in.env["IDENTITY_HEADER"]}}}
 	}
@@ -97,6 +106,8 @@ func (in *input) azureMetadata(resource string) platformCall {
 	return platformCall{
 		url:    withQuery(strings.TrimRight(host, "/")+"/metadata/identity/oauth2/token", q),
 		header: http.Header{"Metadata": {"true"}, "Accept": {"application/json"}},
+		// A machine without an identity is a 400, so this one may pass.
+		updating: http.StatusNotFound,
 	}
 }
 

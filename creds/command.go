@@ -56,7 +56,7 @@ func (in *input) runCommand(ctx context.Context, argv []string) ([]byte, error) 
 	case context.Cause(ctx) == errTooSlow:
 		return nil, fmt.Errorf("%s did not end within %s", argv[0], limit)
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return nil, &timeoutError{argv[0]}
+		return nil, &timeoutError{argv[0] + " did not end"}
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case err == nil, errors.Is(err, exec.ErrWaitDelay):
@@ -71,10 +71,11 @@ func (in *input) runCommand(ctx context.Context, argv []string) ([]byte, error) 
 	return nil, err
 }
 
-// timeoutError is a command that took all the time there was for the whole start.
-type timeoutError struct{ command string }
+// timeoutError is a command or an endpoint that took all the time there was for
+// the whole start.
+type timeoutError struct{ what string }
 
-func (e *timeoutError) Error() string { return e.command + " did not end within the time limit" }
+func (e *timeoutError) Error() string { return e.what + " within the time limit" }
 func (e *timeoutError) Timeout() bool { return true }
 func (e *timeoutError) Unwrap() error { return context.DeadlineExceeded }
 

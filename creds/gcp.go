@@ -28,7 +28,8 @@ func gcpIDToken(in *input, id string) (proof, error) {
 			url.Values{"audience": {id}, "format": {"full"}}.Encode(),
 		header: http.Header{"Metadata-Flavor": {"Google"}},
 	}
-	return proof{members: func(ctx context.Context) (map[string]any, error) {
+	setUp := "this needs a machine, pod or service of Google Cloud that runs as a service account; GCE_METADATA_HOST names another metadata server"
+	return proof{setUp: setUp, members: func(ctx context.Context) (map[string]any, error) {
 		body, err := in.platform(ctx, call)
 		if err != nil {
 			return nil, err

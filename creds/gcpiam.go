@@ -35,7 +35,8 @@ func gcpIAM(in *input, id string) (proof, error) {
 	if _, err := readServiceAccount(file); err != nil {
 		return proof{}, err
 	}
-	return proof{files: file.watched(), members: func(ctx context.Context) (map[string]any, error) {
+	setUp := "check that the key of " + path + " still exists on Google's side"
+	return proof{files: file.watched(), setUp: setUp, members: func(ctx context.Context) (map[string]any, error) {
 		account, err := readServiceAccount(file)
 		if err != nil {
 			return nil, err

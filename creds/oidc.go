@@ -51,7 +51,8 @@ func (in *input) githubActions() (proof, error) {
 		q.Set("audience", audience)
 		u.RawQuery = q.Encode()
 	}
-	return proof{members: func(ctx context.Context) (map[string]any, error) {
+	setUp := "GitHub Actions gives an id token only to a job with 'permissions: id-token: write'"
+	return proof{setUp: setUp, members: func(ctx context.Context) (map[string]any, error) {
 		var answer struct {
 			Value api.Plain `json:"value"`
 		}

@@ -2,10 +2,12 @@ package creds
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/netip"
@@ -14,12 +16,18 @@ import (
 	"time"
 )
 
-// A platform's endpoint is asked a few times, briefly: metadata servers are
-// close by, and known to stumble while a machine starts.
+// Metadata servers are close by, and known to stumble while a machine starts:
+// GKE's refuses connections for the first seconds of a pod
+// (https://cloud.google.com/kubernetes-engine/docs/concepts/workload-identity#limitations),
+// Azure's answers 410 for up to 70 seconds while it is updated
+// (https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token#error-handling).
+// So an answer that may pass is asked for again, as long as that is worth it.
 const (
-	platformTries = 3
-	platformLimit = 10 * time.Second
-	platformPause = 200 * time.Millisecond
+	platformLimit    = 5 * time.Second // of one request
+	platformPause    = 200 * time.Millisecond
+	platformPauseMax = 3 * time.Second
+	platformPatience = 10 * time.Second
+	platformUpdate   = 75 * time.Second
 )
 
 // newPlatformClient asks metadata endpoints directly and everything else
@@ -56,6 +64,9 @@ type platformCall struct {
 	url    string
 	header http.Header
 	body   string
+	// updating is a status that this platform answers while it is updated, and
+	// that is final everywhere else.
+	updating int
 }
 
 // platformError is an answer that is not 200. It holds neither the body nor the query.
@@ -77,34 +88,61 @@ func (in *input) platform(ctx context.Context, call platformCall) ([]byte, error
 	// No redirects: none of these endpoints uses them, and the request may
 	// carry a credential.
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	for try := 1; ; try++ {
+	began := time.Now()
+	var last error
+	for pause := platformPause; ; pause = min(2*pause, platformPauseMax) {
 		body, err := call.send(ctx, client)
-		if err == nil || try == platformTries || !passing(err) || ctx.Err() != nil {
-			return body, err
+		if err == nil {
+			return body, nil
+		}
+		if last == nil || ctx.Err() == nil {
+			last = err // the endpoint's own answer says more than a deadline
+		}
+		wait := pause/2 + rand.N(pause/2) // a node's pods start together
+		if ctx.Err() != nil || time.Since(began)+wait > call.patience(err) {
+			return nil, last
 		}
 		select {
-		case <-time.After(platformPause << (try - 1)):
+		case <-time.After(wait):
 		case <-ctx.Done():
-			return nil, err
+			return nil, last
 		}
 	}
 }
 
-// passing reports whether the same request may succeed in a moment.
-func passing(err error) bool {
-	e, ok := errors.AsType[*platformError](err)
-	if !ok {
-		return true
+// patience is how long the same request may be repeated after err; 0: it is final.
+func (call platformCall) patience(err error) time.Duration {
+	if e, ok := errors.AsType[*platformError](err); ok {
+		switch e.status {
+		case http.StatusGone:
+			return platformUpdate
+		case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests, call.updating:
+			return platformPatience
+		}
+		if e.status >= 500 {
+			return platformPatience
+		}
+		return 0
 	}
-	switch e.status {
-	case http.StatusRequestTimeout, http.StatusGone, http.StatusTooEarly, http.StatusTooManyRequests: // 410: Azure's metadata server while it updates
-		return true
+	if e, ok := errors.AsType[*net.DNSError](err); ok && e.IsNotFound {
+		return 0 // this is another platform
 	}
-	return e.status >= 500
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return 0
+	}
+	if _, ok := errors.AsType[finalError](err); ok {
+		return 0
+	}
+	return platformPatience
 }
 
-func (call platformCall) send(ctx context.Context, client *http.Client) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, platformLimit)
+// finalError is what no repetition can change.
+type finalError string
+
+func (e finalError) Error() string { return string(e) }
+
+func (call platformCall) send(whole context.Context, client *http.Client) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(whole, platformLimit)
 	defer cancel()
 	method := call.method
 	if method == "" {
@@ -112,7 +150,7 @@ func (call platformCall) send(ctx context.Context, client *http.Client) ([]byte,
 	}
 	req, err := http.NewRequestWithContext(ctx, method, call.url, strings.NewReader(call.body))
 	if err != nil {
-		return nil, errors.New("not an address that can be asked")
+		return nil, finalError("not an address that can be asked")
 	}
 	if call.body == "" {
 		req.Body, req.ContentLength = http.NoBody, 0
@@ -122,7 +160,13 @@ func (call platformCall) send(ctx context.Context, client *http.Client) ([]byte,
 	}
 	what := method + " " + req.URL.Scheme + "://" + req.URL.Host + req.URL.EscapedPath()
 	resp, err := client.Do(req)
-	if err != nil {
+	switch {
+	case err == nil:
+	case errors.Is(whole.Err(), context.DeadlineExceeded):
+		return nil, &timeoutError{what + ": no answer"}
+	case ctx.Err() != nil && whole.Err() == nil:
+		return nil, fmt.Errorf("%s: no answer within %s", what, platformLimit)
+	default:
 		if e, ok := errors.AsType[*url.Error](err); ok {
 			err = e.Err // its own words repeat the query
 		}
@@ -137,7 +181,7 @@ func (call platformCall) send(ctx context.Context, client *http.Client) ([]byte,
 		return nil, fmt.Errorf("%s: reading the answer: %w", what, err)
 	}
 	if len(body) > maxFile {
-		return nil, fmt.Errorf("%s: answer of more than %d bytes", what, maxFile)
+		return nil, fmt.Errorf("%s: %w", what, finalError(fmt.Sprintf("answer of more than %d bytes", maxFile)))
 	}
 	return body, nil
 }

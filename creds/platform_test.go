@@ -4,45 +4,34 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
+	"testing/iotest"
+	"testing/synctest"
+	"time"
 
 	"infuse/creds"
 	"infuse/fetch/api"
 	"infuse/fetch/devserver"
 )
 
-// platforms is every cloud's endpoint in one server on loopback. Its client
-// sends a request for any host there.
+// platforms is every cloud's endpoint. Its client answers a request for any
+// host in the same goroutine, so that retries take virtual time; real sockets
+// are the matter of TestOwnPlatformClient and of the scripts.
 type platforms struct {
-	*httptest.Server
 	mu       sync.Mutex
 	handlers map[string]http.HandlerFunc // "METHOD host/path"
 	asked    []string
 }
 
-func newPlatforms(t *testing.T) *platforms {
-	p := &platforms{handlers: map[string]http.HandlerFunc{}}
-	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		what := r.Method + " " + r.Host + r.URL.Path
-		p.mu.Lock()
-		p.asked = append(p.asked, what)
-		h := p.handlers[what]
-		p.mu.Unlock()
-		if h == nil {
-			http.NotFound(w, r)
-			return
-		}
-		h(w, r)
-	}))
-	t.Cleanup(p.Close)
-	return p
-}
+func newPlatforms() *platforms { return &platforms{handlers: map[string]http.HandlerFunc{}} }
 
 func (p *platforms) handle(what string, h http.HandlerFunc) {
 	p.mu.Lock()
@@ -62,13 +51,26 @@ func (p *platforms) count(what string) int {
 	return n
 }
 
-// RoundTrip sends r to the loopback server, whatever its host and scheme.
+// RoundTrip answers r, as a server with a connection of its own would.
 func (p *platforms) RoundTrip(r *http.Request) (*http.Response, error) {
-	c := r.Clone(r.Context())
-	c.Host = r.URL.Host
-	c.URL.Scheme = "http"
-	c.URL.Host = strings.TrimPrefix(p.URL, "http://")
-	return http.DefaultTransport.RoundTrip(c)
+	what := r.Method + " " + r.URL.Host + r.URL.Path
+	p.mu.Lock()
+	p.asked = append(p.asked, what)
+	h := p.handlers[what]
+	p.mu.Unlock()
+	if h == nil {
+		h = http.NotFound
+	}
+	w := httptest.NewRecorder()
+	h(w, r)
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
+	resp := w.Result()
+	if resp.ContentLength > int64(w.Body.Len()) { // the connection broke off
+		resp.Body = io.NopCloser(io.MultiReader(w.Body, iotest.ErrReader(io.ErrUnexpectedEOF)))
+	}
+	return resp, nil
 }
 
 func (p *platforms) client() *http.Client { return &http.Client{Transport: p} }
@@ -82,7 +84,7 @@ type workloadBench struct {
 }
 
 func newWorkloadBench(t *testing.T, route string, verify devserver.VerifyFunc) *workloadBench {
-	b := &workloadBench{platforms: newPlatforms(t), server: devserver.New(devserver.Config{})}
+	b := &workloadBench{platforms: newPlatforms(), server: devserver.New(devserver.Config{})}
 	identity := b.server.AddIdentity(devserver.Identity{Verify: map[string]devserver.VerifyFunc{
 		route: func(r *http.Request, body map[string]any) error {
 			if r.Header.Get("Authorization") != "" {
@@ -152,7 +154,8 @@ func expectJWT(want *string) devserver.VerifyFunc {
 	}
 }
 
-// answers of a platform that go wrong, beside those of each protocol.
+// answers of a platform that go wrong, beside those of each protocol. More
+// than one try is as many as fit into its patience.
 var platformFaults = []struct {
 	name  string
 	h     http.HandlerFunc
@@ -161,8 +164,8 @@ var platformFaults = []struct {
 }{
 	{"403", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, canary, http.StatusForbidden) }, "403 Forbidden", 1},
 	{"404", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, canary, http.StatusNotFound) }, "404 Not Found", 1},
-	{"500", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, canary, http.StatusInternalServerError) }, "500 Internal Server Error", 3},
-	{"429", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, canary, http.StatusTooManyRequests) }, "429 Too Many Requests", 3},
+	{"500", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, canary, http.StatusInternalServerError) }, "500 Internal Server Error", many},
+	{"429", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, canary, http.StatusTooManyRequests) }, "429 Too Many Requests", many},
 	{"redirect", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "http://evil.test/"+canary, http.StatusFound)
 	}, "", 1},
@@ -171,42 +174,136 @@ var platformFaults = []struct {
 	{"nothing", func(http.ResponseWriter, *http.Request) {}, "", 1},
 	{"too large", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write([]byte(strings.Repeat("x", 2<<20)))
-	}, "answer of more than 1048576 bytes", 3},
+	}, "answer of more than 1048576 bytes", 1},
 	{"cut", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "1000")
 		fmt.Fprint(w, `{"`)
-	}, "reading the answer", 3},
+	}, "reading the answer", many},
 }
 
-// faults runs every platform fault at one endpoint of a bench that make
-// builds, all at once, since most of the time is waiting for another try.
+const many = -1
+
+// faults runs every platform fault at one endpoint of a bench that make builds.
 func faults(t *testing.T, what string, make func(t *testing.T) *workloadBench) {
 	t.Helper()
-	var wg sync.WaitGroup
-	for _, f := range platformFaults {
-		b := make(t)
-		b.handle(what, f.h)
-		wg.Go(func() {
+	synctest.Test(t, func(t *testing.T) {
+		for _, f := range platformFaults {
+			b := make(t)
+			b.handle(what, f.h)
+			began := time.Now()
 			_, _, err := b.login(t)
 			if err == nil || !strings.Contains(err.Error(), f.want) {
 				t.Errorf("%s, %s: got %v, want %q", what, f.name, err, f.want)
 			} else if strings.Contains(err.Error()+hint(err), canary) {
 				t.Errorf("%s, %s: the error shows a secret: %v", what, f.name, err)
 			}
-			if n := b.count(what); n != f.tries {
-				t.Errorf("%s, %s: asked %d times, want %d", what, f.name, n, f.tries)
+			if hint(err) == "" {
+				t.Errorf("%s, %s: no next step in %v", what, f.name, err)
+			}
+			tries := f.tries
+			if f.name == "404" && what == azureIMDS {
+				tries = many // it is being updated
+			}
+			if n := b.count(what); n != tries && (tries != many || n < 5) {
+				t.Errorf("%s, %s: asked %d times, want %d", what, f.name, n, tries)
+			}
+			if took := time.Since(began); took > 15*time.Second {
+				t.Errorf("%s, %s: gave up after %s", what, f.name, took)
 			}
 			if b.count("GET evil.test/"+canary) != 0 {
 				t.Errorf("%s: a redirect was followed", what)
 			}
-		})
-	}
-	wg.Wait()
+		}
+	})
 }
 
+// TestPlatformIsNotReadyYet: GKE's metadata server refuses connections while a
+// pod starts, Azure's says 410 for a minute while it is updated. Nobody there,
+// and a name that does not exist, are errors after a while and at once.
+func TestPlatformIsNotReadyYet(t *testing.T) {
+	refused := &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+	unknown := &net.DNSError{Err: "no such host", Name: "metadata.google.internal", IsNotFound: true}
+	gone := &http.Response{StatusCode: http.StatusGone, Body: http.NoBody}
+	for _, c := range []struct {
+		name  string
+		err   error
+		resp  *http.Response
+		until time.Duration // the platform is ready then
+		want  string
+		least time.Duration // it is asked so long at least, and not much longer
+	}{
+		{"refused at first", refused, nil, 6 * time.Second, "", 6 * time.Second},
+		{"refused", refused, nil, time.Hour, "connection refused", 5 * time.Second},
+		{"unknown host", unknown, nil, time.Hour, "no such host", 0},
+		{"updated", nil, gone, 70 * time.Second, "", 70 * time.Second},
+		{"gone", nil, gone, time.Hour, "410 Gone", 70 * time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				token := jwt(map[string]any{"sub": "vm"})
+				b := newWorkloadBench(t, "gcp-auth", expectJWT(&token))
+				b.config.AuthMethod = "gcp-id-token"
+				b.set("INFISICAL_MACHINE_IDENTITY_ID=" + b.id)
+				b.handle(gcpMetadata, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, token) })
+				began := time.Now()
+				b.config.Platform = &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+					if time.Since(began) < c.until {
+						return c.resp, c.err
+					}
+					return b.RoundTrip(r)
+				})}
+				_, _, err := b.login(t)
+				if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+					t.Errorf("got %v, want %q", err, c.want)
+				}
+				if took := time.Since(began); took < c.least || took > c.least+6*time.Second {
+					t.Errorf("took %s", took)
+				}
+			})
+		})
+	}
+}
+
+// TestPlatformAndTheTimeLimit: when the time for the whole start is over, the
+// platform's own answer is told; if there was none, that is told.
+func TestPlatformAndTheTimeLimit(t *testing.T) {
+	for name, want := range map[string]string{"busy": "503 Service Unavailable", "silent": "no answer within 5s", "silent at once": "no answer within the time limit"} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newWorkloadBench(t, "gcp-auth", nil)
+				b.config.AuthMethod = "gcp-id-token"
+				b.set("INFISICAL_MACHINE_IDENTITY_ID=" + b.id)
+				b.handle(gcpMetadata, func(w http.ResponseWriter, r *http.Request) {
+					if name == "busy" {
+						w.WriteHeader(http.StatusServiceUnavailable)
+						return
+					}
+					<-r.Context().Done()
+				})
+				found, err := b.retrieve(t)
+				if err != nil {
+					t.Fatal(err)
+				}
+				limit := 7 * time.Second
+				if name == "silent at once" {
+					limit = time.Second
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), limit)
+				defer cancel()
+				if _, err := found.Login(ctx, nil); err == nil || !strings.Contains(err.Error(), want) {
+					t.Errorf("got %v, want %q", err, want)
+				}
+			})
+		})
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
 // TestOwnPlatformClient: without a client of the caller's, metadata addresses
-// are asked directly though a proxy is configured, redirects are not followed,
-// and nobody listening is an error and not a wait.
+// are asked directly though a proxy is configured, and redirects are not followed.
 func TestOwnPlatformClient(t *testing.T) {
 	proxied := false
 	proxy := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { proxied = true }))
@@ -240,15 +337,6 @@ func TestOwnPlatformClient(t *testing.T) {
 	}
 	if proxied {
 		t.Error("the proxy saw a request to the metadata server")
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	closed := l.Addr().String()
-	l.Close()
-	if err := login("x", closed); err == nil || !strings.Contains(err.Error(), "connection refused") {
-		t.Errorf("nobody listening: %v", err)
 	}
 }
 

@@ -41,6 +41,7 @@ type proof struct {
 	members func(ctx context.Context) (map[string]any, error) // of the request's body, asked for at every login
 	files   []string
 	key     secret.Value // stable secret, if there is one
+	setUp   string       // what to do when the platform does not give it
 	next    string       // what to do when the server refuses it
 }
 
@@ -97,6 +98,9 @@ func (w *workload) credential(m *method, idName, id string, p proof) Credential 
 		NextStep:    next,
 		Login: func(ctx context.Context, c *api.Client) (api.Token, error) {
 			body, err := p.members(ctx)
+			if err != nil && p.setUp != "" && hintOf(err) == "" && ctx.Err() == nil {
+				err = &problem{err: err, hint: p.setUp}
+			}
 			if err != nil {
 				return api.Token{}, err
 			}

@@ -55,6 +55,7 @@ func TestChoice(t *testing.T) {
 		{name: "gcp-iam by its key", environ: []string{"INFISICAL_GCP_AUTH_IDENTITY_ID=x", "INFISICAL_GCP_IAM_SERVICE_ACCOUNT_KEY_FILE_PATH=" + key}, want: "gcp-iam"},
 		{name: "azure by its own id", environ: []string{"INFISICAL_AZURE_AUTH_IDENTITY_ID=x"}, want: "azure"},
 		{name: "azure by the platform", environ: []string{anID, "IDENTITY_ENDPOINT=http://127.0.0.1/x", "IDENTITY_HEADER=h"}, want: "azure"},
+		{name: "azure by half of App Service", environ: []string{anID, "IDENTITY_ENDPOINT=http://127.0.0.1/x"}, want: "error: azure: IDENTITY_ENDPOINT is set without IDENTITY_HEADER"},
 		{name: "oidc by its own id", environ: []string{"INFISICAL_OIDC_AUTH_IDENTITY_ID=x", "INFISICAL_JWT=" + token}, want: "oidc"},
 		{name: "oidc by its own variable", environ: []string{anID, "INFISICAL_OIDC_AUTH_JWT=" + token}, want: "oidc"},
 		{name: "oidc in GitLab", environ: []string{anID, "INFISICAL_ID_TOKEN=" + token}, want: "oidc"},
