@@ -28,7 +28,7 @@ func commands() []entry {
 		{"export", "Write the secrets as a file: dotenv, JSON, YAML, shell, systemd, ...", false, func() command { return new(exportCommand) }},
 		{"list", "List names, types and where they come from. Never a value.", false, func() command { return new(listCommand) }},
 		{"get", "Print one value, exactly its bytes.", false, func() command { return new(getCommand) }},
-		{"whoami", "Say which credential answered, and whether the secrets can be read.", false, func() command { return new(whoamiCommand) }},
+		{"whoami", "Say which credential answered, and whether run would succeed.", false, func() command { return new(whoamiCommand) }},
 		{"diff", "Say what differs between this scope and another environment or a file.", false, func() command { return new(diffCommand) }},
 		{"dev", "Serve a directory of dotenv files as an Infisical-compatible API on loopback.", false, func() command { return new(devCommand) }},
 		{"install", "Copy the binary into a directory, for init containers.", false, func() command { return new(installCommand) }},

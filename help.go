@@ -76,8 +76,9 @@ Examples:
 }
 
 func (*whoamiCommand) Help() string {
-	return `Shows every credential provider's answer, whose token it is, how long it lives, and whether the
-scope can be read. Exit 0 only if run would succeed. Nothing in it is secret: paste it into a bug report.
+	return `Shows every credential provider's answer, whose token it is, how long it lives, whether the scope
+can be read, and whether run would start a program with it. Exit 0 only if run would succeed.
+Nothing in it is secret: paste it into a bug report.
 
 Examples:
   infuse whoami -e prod

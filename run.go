@@ -25,6 +25,11 @@ type runFlags struct {
 	Mask         bool     `help:"Replace secret values in the child's output by ***." group:"Running"`
 	NotifySocket bool     `help:"Pass systemd's NOTIFY_SOCKET on to COMMAND instead of using it." group:"Running"`
 
+	fileFlags
+}
+
+// fileFlags put secrets into files instead of the environment.
+type fileFlags struct {
 	File    []string `sep:"none" placeholder:"SECRET[=VAR]" help:"Put the value in a sealed memory file and its path in VAR (default SECRET_FILE); repeatable." group:"Files"`
 	FileDir string   `placeholder:"DIR" help:"Write every selected secret as DIR/NAME instead of the environment." group:"Files"`
 }

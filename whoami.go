@@ -2,71 +2,36 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"text/tabwriter"
+	"os"
 	"time"
 
 	"infuse/creds"
+	"infuse/fetch"
 	"infuse/fetch/api"
 	"infuse/fetch/secret"
 	"infuse/runner"
+	"infuse/runner/environ"
 )
 
 // whoamiCommand is `infuse whoami`: every provider's answer, whose token it is,
-// how long it lives, and whether the scope can be read. It is what people paste
-// into a bug report, so nothing in it is secret.
+// how long it lives, whether the scope can be read, and whether run would start
+// a program with it. It is what people paste into a bug report, so nothing in
+// it is secret. Its exit status is 0 only if run would succeed, so it has what
+// decides that: run's settings, and the flags that shape the environment.
 type whoamiCommand struct {
 	readFlags
+	environmentFlags
+	fileFlags
 	Format string `enum:"text,json" default:"text" placeholder:"text|json" help:"text or json."`
-}
-
-// identityReport is what whoami says, as --format json prints it.
-type identityReport struct {
-	Version   string         `json:"version"`
-	Server    string         `json:"server,omitempty"`
-	Providers []creds.Answer `json:"providers"`
-	Identity  *whose         `json:"identity,omitempty"`
-	Token     *tokenLife     `json:"token,omitempty"`
-	Scope     scopeReport    `json:"scope"`
-	Error     string         `json:"error,omitempty"`
-	Hints     []string       `json:"hints,omitempty"`
-}
-
-// whose names the identity or user behind the token.
-type whose struct {
-	Kind         string `json:"kind"` // identity, user, service token
-	ID           string `json:"id,omitempty"`
-	Name         string `json:"name,omitempty"`
-	Organization string `json:"organization,omitempty"`
-}
-
-// tokenLife is what is known of the token, in seconds; 0 means no limit known.
-type tokenLife struct {
-	Method    string     `json:"method"`
-	TTL       int64      `json:"ttlSeconds"`
-	MaxTTL    int64      `json:"maxTtlSeconds"`
-	ExpiresAt *time.Time `json:"claimsToExpireAt,omitempty"`
-	Logins    int        `json:"logins"`
-}
-
-// scopeReport says whether run would get its secrets.
-type scopeReport struct {
-	Project     string   `json:"project,omitempty"`
-	Environment string   `json:"environment,omitempty"`
-	Paths       []string `json:"paths"`
-	Readable    bool     `json:"readable"`
-	Secrets     int      `json:"secrets"`
-	Source      string   `json:"source,omitempty"`
-	Why         string   `json:"why,omitempty"`
 }
 
 func (c *whoamiCommand) run(ctx context.Context, p *program) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(c.Timeout))
 	defer cancel()
-	report := &identityReport{Version: version, Providers: []creds.Answer{}}
+	report := &identityReport{Version: version, Providers: []creds.Answer{}, Scope: scopeReport{Paths: []string{}}}
 	err := c.inspect(ctx, p, report)
 	if err != nil {
 		if _, ok := errors.AsType[runner.Terminated](err); ok {
@@ -90,7 +55,7 @@ func (c *whoamiCommand) run(ctx context.Context, p *program) error {
 // inspect fills the report in as far as it gets.
 func (c *whoamiCommand) inspect(ctx context.Context, p *program, report *identityReport) error {
 	scope, err := scopeOf(&c.scopeFlags, p.settings, p.project, p.getenv)
-	report.Scope = scopeReport{Project: scope.ProjectID + scope.ProjectSlug, Environment: scope.Environment, Paths: scope.Paths}
+	report.Scope = scopeReport{Project: scope.ProjectID + scope.ProjectSlug, Environment: scope.Environment, Paths: append([]string{}, scope.Paths...)}
 	if err != nil {
 		return err
 	}
@@ -101,22 +66,29 @@ func (c *whoamiCommand) inspect(ctx context.Context, p *program, report *identit
 	if err != nil {
 		return err
 	}
+	if full, err := scope.Normalize(); err == nil && connection.credential.Method != methodServiceToken {
+		report.Scope.Paths = full.Paths
+	}
+	var token secret.Value
 	switch {
 	case connection.server == nil:
 		report.Server = "file:" + connection.dir
+		if len(scope.Paths) == 0 {
+			report.Scope.Paths = []string{"/"}
+		}
 	case c.Offline: // nobody is asked
 		report.Server = connection.server.Base.String()
 	default:
 		report.Server = connection.server.Base.String()
-		token, err := connection.session.Token(ctx)
+		token, err = connection.session.Token(ctx)
 		if err == nil {
-			report.Token = life(connection)
-			report.Identity = askWhose(ctx, connection, token)
+			report.describeToken(connection, token)
 		} else if !c.Cache.On && !c.PreferCache {
 			return fetchHint(ctx, err) // otherwise the copy may stand in
 		}
 	}
 	snapshot, err := connection.source.Fetch(ctx, scope)
+	report.askWhose(ctx, connection, token) // afterwards: a token may be good for one request only
 	if err != nil {
 		err = fetchHint(ctx, err)
 		report.Scope.Why = oneLine(err.Error())
@@ -124,135 +96,130 @@ func (c *whoamiCommand) inspect(ctx context.Context, p *program, report *identit
 	}
 	p.warn(snapshot.Warnings)
 	report.Scope.Readable, report.Scope.Secrets, report.Scope.Source = true, len(snapshot.Secrets), snapshot.Source
+	plan, err := c.plan(p, snapshot)
+	if err != nil {
+		report.Run = &runReport{Why: oneLine(err.Error())}
+		return err
+	}
+	p.warn(plan.Warnings)
+	report.Run = &runReport{Ready: true, Secrets: countSecrets(plan.Entries) + len(plan.Files), Skipped: len(plan.Skipped)}
 	return nil
 }
 
-func life(c *connection) *tokenLife {
-	l := c.session.Life()
-	t := &tokenLife{
+func countSecrets(entries []environ.Entry) int {
+	n := 0
+	for i := range entries {
+		if entries[i].Layer == environ.Store && entries[i].PathOf == "" {
+			n++
+		}
+	}
+	return n
+}
+
+// plan composes what run would hand to a program: a name that no environment
+// can hold, a missing required one or a value that is too large stops it too.
+func (c *whoamiCommand) plan(p *program, snapshot *fetch.Snapshot) (*environ.Plan, error) {
+	if err := c.checkSettings(p); err != nil {
+		return nil, err
+	}
+	config, err := c.layers(p)
+	if err != nil {
+		return nil, err
+	}
+	config.Files, config.FileDir = c.File, c.FileDir != ""
+	plan, err := composeSnapshot(config, snapshot)
+	if err == nil && config.FileDir {
+		if err = environ.CheckFileNames(plan.Files); err != nil {
+			err = fmt.Errorf("--file-dir: %w", err)
+		}
+	}
+	return plan, err
+}
+
+// checkSettings reads the settings that only run has, from its variables and
+// .infisical.json, as run does before any request.
+func (c *whoamiCommand) checkSettings(p *program) error {
+	like := *p
+	like.stderr = io.Discard // what it would warn of was said
+	like.args = []string{"run"}
+	if c.ConfigDir != "" {
+		like.args = append(like.args, "--config-dir", c.ConfigDir)
+	}
+	like.args = append(like.args, "--", "COMMAND")
+	parsed, err := parse(&like)
+	if err != nil {
+		return err
+	}
+	run, ok := parsed.(*runCommand)
+	if !ok {
+		return fmt.Errorf("reading the settings of run: got %T", parsed)
+	}
+	if _, err := run.supervision(&like); err != nil {
+		return err
+	}
+	_, err = runner.Choose(runner.Mode(run.Mode), os.Getpid(), "COMMAND", run.needsParent())
+	return err
+}
+
+// describeToken tells what is known of the token without asking.
+func (r *identityReport) describeToken(c *connection, token secret.Value) {
+	l, claims := c.session.Life(), creds.ReadClaims(token)
+	r.Token = &tokenLife{
 		Method: c.credential.Method,
-		TTL:    int64(l.TTL / time.Second), MaxTTL: int64(l.MaxTTL / time.Second), Logins: l.Counts.Logins,
+		TTL:    int64(l.TTL / time.Second), MaxTTL: int64(l.MaxTTL / time.Second), Uses: claims.Uses, Logins: l.Counts.Logins,
 	}
-	if !c.credential.ExpiresAt.IsZero() {
-		t.ExpiresAt = &c.credential.ExpiresAt
+	if expires := claims.ExpiresAt; !expires.IsZero() {
+		r.Token.ExpiresAt = &expires
+	} else if !c.credential.ExpiresAt.IsZero() {
+		r.Token.ExpiresAt = &c.credential.ExpiresAt
 	}
-	return t
+	r.Identity = &whose{Kind: "identity", ID: claims.IdentityID, Name: claims.IdentityName, OrganizationID: claims.OrganizationID}
+	switch c.credential.Method {
+	case methodServiceToken:
+		r.Identity.Kind = "service token"
+	case "user":
+		r.Identity.Kind, r.Identity.ID = "user", claims.UserID
+	}
+	if who := c.credential.Identity; r.Identity.ID == "" {
+		r.Identity.ID = who
+	} else if r.Identity.Kind == "user" && who != r.Identity.ID {
+		r.Identity.Name = who // the address of the login
+	}
 }
 
-// askWhose asks the server whose token it is. Older servers do not know the
-// route and some tokens may not ask: then what the credential says is all.
-func askWhose(ctx context.Context, c *connection, token secret.Value) *whose {
-	known := &whose{Kind: kindOf(c.credential.Method), ID: c.credential.Identity}
-	if known.Kind != "identity" {
-		return known
+// askWhose asks the server for the rest, where it tells. Older servers do not
+// know the routes and some tokens may not ask: then the token's word is all.
+func (r *identityReport) askWhose(ctx context.Context, c *connection, token secret.Value) {
+	if token.IsZero() || r.Token.Uses > 0 { // every request costs a use
+		return
 	}
-	var answer struct {
-		IdentityDetails struct {
-			Organization struct{ Name, Slug string }
-			Identity     struct{ ID, Name string }
+	switch r.Identity.Kind {
+	case "identity":
+		var answer struct {
+			IdentityDetails struct {
+				Organization struct{ ID, Name string }
+			}
+		}
+		call := api.Call{Method: "GET", Path: "/api/v1/identities/details", Token: token}
+		if _, err := c.server.Do(ctx, call, &answer); err == nil {
+			r.Identity.Organization, r.Identity.OrganizationID = answer.IdentityDetails.Organization.Name, answer.IdentityDetails.Organization.ID
+		}
+	case "service token":
+		var own struct {
+			Name, Workspace string
+			ExpiresAt       *time.Time
+			Scopes          []struct{ Environment, SecretPath string }
+		}
+		call := api.Call{Method: "GET", Path: "/api/v2/service-token", Token: token}
+		if _, err := c.server.Do(ctx, call, &own); err != nil {
+			return
+		}
+		r.Identity.Name, r.Token.ExpiresAt = own.Name, own.ExpiresAt
+		if r.Scope.Project == "" {
+			r.Scope.Project = own.Workspace
+		}
+		for _, scope := range own.Scopes {
+			r.Identity.Scopes = append(r.Identity.Scopes, scope.Environment+":"+scope.SecretPath)
 		}
 	}
-	call := api.Call{Method: "GET", Path: "/api/v1/identities/details", Token: token}
-	if _, err := c.server.Do(ctx, call, &answer); err != nil {
-		return known
-	}
-	known.Organization = answer.IdentityDetails.Organization.Name
-	if id := answer.IdentityDetails.Identity; id.ID != "" {
-		known.ID, known.Name = id.ID, id.Name
-	}
-	return known
-}
-
-func kindOf(method string) string {
-	switch method {
-	case "service-token":
-		return "service token"
-	case "user", "user-login":
-		return "user"
-	}
-	return "identity"
-}
-
-func (r *identityReport) json(w io.Writer) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(r)
-}
-
-func (r *identityReport) text(w io.Writer) error {
-	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
-	fmt.Fprintf(t, "infuse\t%s\n", r.Version)
-	for _, a := range r.Providers {
-		fmt.Fprintf(t, "%s\t%s\n", a.Provider, describeAnswer(a))
-	}
-	if r.Server != "" {
-		fmt.Fprintf(t, "server\t%s\n", r.Server)
-	}
-	if r.Identity != nil && r.Identity.ID+r.Identity.Name != "" {
-		fmt.Fprintf(t, "%s\t%s\n", r.Identity.Kind, oneLine(join(r.Identity.Name, r.Identity.ID, r.Identity.Organization)))
-	}
-	if r.Token != nil {
-		fmt.Fprintf(t, "token\t%s\n", r.Token.describe())
-	}
-	fmt.Fprintf(t, "scope\t%s\n", r.Scope.describe())
-	if r.Error != "" {
-		fmt.Fprintf(t, "error\t%s\n", r.Error)
-	}
-	for _, hint := range r.Hints {
-		fmt.Fprintf(t, "hint\t%s\n", hint)
-	}
-	return t.Flush()
-}
-
-func describeAnswer(a creds.Answer) string {
-	text := string(a.State)
-	switch a.State {
-	case creds.Wrong:
-		text += ": " + oneLine(a.Why)
-	case creds.Used:
-		text += ": " + join(a.Method, a.Identity)
-	}
-	for _, warning := range a.Warnings {
-		text += " (" + oneLine(warning) + ")"
-	}
-	return text
-}
-
-func (t *tokenLife) describe() string {
-	text := t.Method
-	if t.TTL > 0 {
-		text += fmt.Sprintf(", lives %s", time.Duration(t.TTL)*time.Second)
-	}
-	if t.MaxTTL > 0 {
-		text += fmt.Sprintf(", can be renewed up to %s", time.Duration(t.MaxTTL)*time.Second)
-	}
-	if t.ExpiresAt != nil {
-		text += ", says it expires " + t.ExpiresAt.UTC().Format(time.RFC3339)
-	}
-	return text
-}
-
-func (s scopeReport) describe() string {
-	where := join(s.Project, s.Environment)
-	for _, path := range s.Paths {
-		where = join(where, path)
-	}
-	if s.Readable {
-		return fmt.Sprintf("%s: readable, %d secrets from %s", where, s.Secrets, s.Source)
-	}
-	return where + ": not readable"
-}
-
-func join(parts ...string) string {
-	text := ""
-	for _, part := range parts {
-		switch {
-		case part == "":
-		case text == "":
-			text = part
-		default:
-			text += ", " + part
-		}
-	}
-	return text
 }

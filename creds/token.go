@@ -21,34 +21,69 @@ func bearer(what string, token secret.Value) (Credential, error) {
 	if strings.HasPrefix(s, "st.") {
 		return serviceToken(what, s)
 	}
-	c := Credential{Method: "access-token", Token: token}
-	var claims struct {
-		Type         string `json:"authTokenType"`
-		IdentityName string `json:"identityName"`
-		IdentityID   string `json:"identityId"`
-		UserID       string `json:"userId"`
-		Exp          number `json:"exp"`
-		Iat          number `json:"iat"`
-		Nbf          number `json:"nbf"`
+	claims := ReadClaims(token)
+	c := Credential{
+		Method: "access-token", Token: token,
+		Identity:  firstOf(claims.IdentityName, claims.IdentityID, claims.UserID),
+		ExpiresAt: claims.ExpiresAt, NotBefore: claims.NotBefore,
 	}
-	parts := strings.Split(s, ".")
-	if len(parts) != 3 {
-		return c, nil
-	}
-	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
-	if err != nil || json.Unmarshal(payload, &claims) != nil {
-		return c, nil
-	}
-	if claims.Type == "accessToken" {
+	if claims.user {
 		c.Method = "user"
 	}
-	c.Identity = firstOf(printable(claims.IdentityName), printable(claims.IdentityID), printable(claims.UserID))
-	c.ExpiresAt = claims.Exp.time()
-	c.NotBefore = claims.Nbf.time()
-	if c.NotBefore.IsZero() {
-		c.NotBefore = claims.Iat.time()
-	}
 	return c, nil
+}
+
+// Claims are what a token says about itself. Nobody verified them: they are
+// for people, and nothing relies on them.
+type Claims struct {
+	IdentityID, IdentityName string
+	UserID                   string
+	OrganizationID           string
+	ExpiresAt, NotBefore     time.Time
+	// Uses is for how many requests the token is good; 0: no limit known.
+	Uses int
+
+	user bool
+}
+
+// ReadClaims reads the claims of a JWT; of any other token there are none.
+func ReadClaims(token secret.Value) Claims {
+	parts := strings.Split(token.Reveal(), ".")
+	if len(parts) != 3 {
+		return Claims{}
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return Claims{}
+	}
+	var raw struct {
+		Type           string `json:"authTokenType"`
+		IdentityName   string `json:"identityName"`
+		IdentityID     string `json:"identityId"`
+		UserID         string `json:"userId"`
+		OrgID          string `json:"orgId"`          // of an identity
+		OrganizationID string `json:"organizationId"` // of a user
+		Uses           number `json:"numUsesLimit"`
+		Exp            number `json:"exp"`
+		Iat            number `json:"iat"`
+		Nbf            number `json:"nbf"`
+	}
+	if json.Unmarshal(payload, &raw) != nil {
+		return Claims{}
+	}
+	c := Claims{
+		IdentityID: printable(raw.IdentityID), IdentityName: printable(raw.IdentityName), UserID: printable(raw.UserID),
+		OrganizationID: firstOf(printable(raw.OrgID), printable(raw.OrganizationID)),
+		ExpiresAt:      raw.Exp.time(), NotBefore: raw.Nbf.time(),
+		user: raw.Type == "accessToken",
+	}
+	if c.NotBefore.IsZero() {
+		c.NotBefore = raw.Iat.time()
+	}
+	if raw.Uses >= 1 && raw.Uses <= 1<<31 {
+		c.Uses = int(raw.Uses)
+	}
+	return c
 }
 
 // serviceToken accepts st.<id>.<secret> with or without the fourth part, a key

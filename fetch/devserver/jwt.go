@@ -23,6 +23,7 @@ type claims struct {
 	OrganizationID        string `json:"organizationId,omitempty"`
 	OrgID                 string `json:"orgId,omitempty"`
 	JTI                   string `json:"jti,omitempty"`
+	NumUsesLimit          int    `json:"numUsesLimit,omitempty"`
 	IssuedAt              int64  `json:"iat"`
 	Expires               int64  `json:"exp,omitempty"`
 }

@@ -48,6 +48,7 @@ func (s *Server) answer(t *accessToken, id *Identity) tokenAnswer {
 		}
 	} else {
 		c.AuthMethod, c.IdentityName, c.OrgID, c.JTI = t.method, id.Name, s.organization.ID, s.newID()
+		c.NumUsesLimit = id.Uses
 		exp := maxLifetime
 		if id.TTL > 0 {
 			exp = min(exp, id.TTL)
