@@ -146,7 +146,10 @@ func composeHint(err error) error {
 
 // toEnviron is a secret as composition takes it.
 func toEnviron(s *fetch.Secret) environ.Secret {
-	e := environ.Secret{Name: s.Key, Value: s.Value, Source: s.Origin.Environment + ":" + s.Origin.Path, Kind: kindOfOrigin(s.Origin), Unresolved: s.Unresolved}
+	e := environ.Secret{
+		Name: s.Key, Value: s.Value, Source: s.Origin.Environment + ":" + s.Origin.Path, Kind: kindOfOrigin(s.Origin),
+		Unresolved: s.Unresolved, Hidden: s.Hidden,
+	}
 	for _, shadow := range s.Shadowed {
 		e.Shadowed = append(e.Shadowed, environ.Shadow{
 			Source: shadow.Environment + ":" + shadow.Path, Kind: kindOfOrigin(shadow.Origin), Value: shadow.Value, Conflict: shadow.Conflict,

@@ -46,7 +46,7 @@ func (p *program) connect(ctx context.Context, f *readFlags, scope fetch.Scope) 
 		if none, ok := errors.AsType[*creds.NotConfiguredError](err); ok {
 			p.warn(none.Warnings)
 		}
-		return c, err
+		return c, fetchHint(ctx, err)
 	}
 	p.warn(c.credential.Warnings)
 	base, err := p.serverURL(f, c.credential)

@@ -34,8 +34,7 @@ func (c *listCommand) run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	config.Require = nil
-	config.Limits = environ.Limits{Pointer: 8} // a list is never too long
+	config.NamesOnly = true // hidden, refused, missing or too large: all of it is shown
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(c.Timeout))
 	defer cancel()
 	read, err := p.read(ctx, &c.readFlags, namesOnly)

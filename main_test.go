@@ -25,6 +25,8 @@ func TestMain(m *testing.M) {
 		"infuse":    main,
 		"child":     childMain,
 		"catatonit": childMain, // the name of an init: see pid1.txtar
+		"platformd": platformMain,
+		"keyring":   keyringMain,
 	})
 }
 

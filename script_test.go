@@ -34,8 +34,10 @@ const patience = 60 * time.Second
 //	waitfile FILE REGEXP       wait until a file matches
 //	outcount NAME REGEXP N     its stdout matches so often
 //	server ...                 the development server, see server_test.go
+//	identity, platform, servicetoken  workload identities, see platform_test.go
 //
-// and the conditions [namespaces] (PID namespaces may be made here) and
+// and the conditions [namespaces] (PID namespaces may be made here), [netns]
+// (network and mount namespaces may be made here, and ip is installed) and
 // [installed:PROGRAM], which is an error instead of false where INFUSE_TEST_REQUIRE=1.
 func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
@@ -49,6 +51,10 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"waitfile":   cmdWaitFile,
 		"outcount":   cmdOutCount,
 		"server":     cmdServer,
+
+		"identity":     cmdIdentity,
+		"platform":     cmdPlatform,
+		"servicetoken": cmdServiceToken,
 	}
 }
 
@@ -62,7 +68,12 @@ func setupScript(env *testscript.Env) error {
 	env.Setenv("GORACE", raceOptions)
 	env.Setenv("XDG_CONFIG_HOME", "")
 	env.Setenv("XDG_CACHE_HOME", "")
-	env.Setenv("GORACE", "atexit_sleep_ms=0") // or else every infuse that ends sleeps for a second under the race detector
+	here, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	env.Setenv("TESTDATA", filepath.Join(here, "testdata"))
+	env.Setenv("SAMPLE", filepath.Join(here, "creds", "testdata", "credential-process.sh"))
 	env.Values[stateKey{}] = &scriptState{jobs: map[string]*job{}}
 	return nil
 }
@@ -73,6 +84,8 @@ type stateKey struct{}
 type scriptState struct {
 	jobs   map[string]*job
 	server *scriptServer
+
+	platform *scriptPlatform
 }
 
 func state(ts *testscript.TestScript) *scriptState {
@@ -205,6 +218,9 @@ func cmdWaitStatus(ts *testscript.TestScript, neg bool, args []string) {
 func installed(condition string) (bool, error) {
 	if condition == "namespaces" {
 		return exec.Command("unshare", "--pid", "--fork", "--mount-proc", "true").Run() == nil, nil
+	}
+	if condition == "netns" {
+		return exec.Command("unshare", "--net", "--mount", "ip", "link", "set", "lo", "up").Run() == nil, nil
 	}
 	program, ok := strings.CutPrefix(condition, "installed:")
 	if !ok {

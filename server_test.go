@@ -20,6 +20,7 @@ import (
 //
 //	server start [2024] [tls]        start it, filled from the directory store if there is one; sets INFISICAL_URL, ..._CLIENT_ID, ..._CLIENT_SECRET, ..._PROJECT_ID, ..._ENVIRONMENT=dev
 //	server set ENV PATH KEY VALUE    create or change a secret; VALUE is unquoted if it starts with "
+//	server big ENV PATH KEY BYTES    create a secret with a value of so many bytes
 //	server delete ENV PATH KEY
 //	server folder ENV PATH           make a folder
 //	server import ENV PATH FROMENV FROMPATH
@@ -57,7 +58,7 @@ func cmdServer(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("server start comes first")
 	}
 	want := map[string]int{
-		"set": 4, "personal": 5, "tagged": 5, "delete": 3, "folder": 2, "import": 4, "token": 1, "html": 2, "hang": 2, "drop": 2, "truncate": 2,
+		"set": 4, "big": 4, "personal": 5, "tagged": 5, "delete": 3, "folder": 2, "import": 4, "token": 1, "html": 2, "hang": 2, "drop": 2, "truncate": 2,
 		"huge": 2, "redirect": 2, "clear": 0, "count": 2, "stop": 0, "waiting": 1, "streams": 1, "hide": 3, "revoke": 0, "expire": 0, "reset": 0,
 	}
 	if n, ok := want[args[0]]; ok && len(args)-1 != n {
@@ -77,6 +78,8 @@ func cmdServer(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Setenv(args[1], s.UserToken(user.ID))
 	case "tagged":
 		s.project.Put(devserver.Secret{Tags: []devserver.Tag{{Slug: args[1]}}, Environment: args[2], Path: args[3], Key: value(ts, args[4]), Value: value(ts, args[5])})
+	case "big":
+		s.project.Set(args[1], args[2], args[3], strings.Repeat("x", number(args[4])))
 	case "hide":
 		s.project.Put(devserver.Secret{Environment: args[1], Path: args[2], Key: args[3], Value: "hidden", Hidden: true})
 	case "delete":
@@ -167,8 +170,7 @@ func startServer(ts *testscript.TestScript, args []string) *scriptServer {
 	}
 	s.identity = s.AddIdentity(devserver.Identity{Name: "ci"})
 	if secure {
-		s.http = httptest.NewTLSServer(s)
-		ts.Check(os.WriteFile(ts.MkAbs("ca.pem"), certificatePEM(s.http), 0o600))
+		s.http = startTLS(ts, s)
 	} else {
 		s.http = httptest.NewServer(s)
 	}

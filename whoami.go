@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"time"
 
@@ -139,14 +140,16 @@ func (c *whoamiCommand) plan(p *program, snapshot *fetch.Snapshot) (*environ.Pla
 // checkSettings reads the settings that only run has, from its variables and
 // .infisical.json, as run does before any request.
 func (c *whoamiCommand) checkSettings(p *program) error {
-	like := *p
-	like.stderr = io.Discard // what it would warn of was said
-	like.args = []string{"run"}
+	like := &program{
+		args: []string{"run"}, environ: p.environ, now: p.now,
+		stdin: p.stdin, stdout: p.stdout, stderr: io.Discard, // what it would warn of was said
+		log: newLogger(io.Discard, slog.LevelError, false),
+	}
 	if c.ConfigDir != "" {
 		like.args = append(like.args, "--config-dir", c.ConfigDir)
 	}
 	like.args = append(like.args, "--", "COMMAND")
-	parsed, err := parse(&like)
+	parsed, err := parse(like)
 	if err != nil {
 		return err
 	}
@@ -154,7 +157,7 @@ func (c *whoamiCommand) checkSettings(p *program) error {
 	if !ok {
 		return fmt.Errorf("reading the settings of run: got %T", parsed)
 	}
-	if _, err := run.supervision(&like); err != nil {
+	if _, err := run.supervision(like); err != nil {
 		return err
 	}
 	_, err = runner.Choose(runner.Mode(run.Mode), os.Getpid(), "COMMAND", run.needsParent())

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os/exec"
 	"time"
 
@@ -66,6 +67,9 @@ func (in *input) runCommand(ctx context.Context, argv []string) ([]byte, error) 
 		return nil, fmt.Errorf("%s failed: %s", argv[0], e.ProcessState)
 	}
 	if e, ok := errors.AsType[*exec.Error](err); ok {
+		return nil, fmt.Errorf("%s: %w", argv[0], e.Err)
+	}
+	if e, ok := errors.AsType[*fs.PathError](err); ok { // of fork/exec, which says so
 		return nil, fmt.Errorf("%s: %w", argv[0], e.Err)
 	}
 	return nil, err
