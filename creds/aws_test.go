@@ -187,10 +187,11 @@ func TestAWSSources(t *testing.T) {
 		{"EC2 by IPv6", temporary, "eu-north-1", func(t *testing.T, b *workloadBench) {
 			b.set("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE=IPv6")
 			instance(t, b, "eu-north-1")
+			moved := map[string]http.HandlerFunc{}
 			for what, h := range b.handlers {
-				b.handlers[strings.Replace(what, "169.254.169.254", "[fd00:ec2::254]", 1)] = h
-				delete(b.handlers, what)
+				moved[strings.Replace(what, "169.254.169.254", "[fd00:ec2::254]", 1)] = h
 			}
+			b.handlers = moved
 		}},
 		{"EC2 with a region", temporary, "eu-central-1", func(t *testing.T, b *workloadBench) {
 			instance(t, b, "eu-north-1")

@@ -157,27 +157,78 @@ func noSecretIn(t *testing.T, v any, secrets ...string) {
 	}
 }
 
-// TestWrongStopsTheChain: a provider that is configured but wrong is an error,
-// though a later one is in order.
+// TestWrongStopsTheChain: every provider that is configured but wrong, beside
+// every other one that is in order. It is an error where the other comes later,
+// and not asked where the other comes first.
 func TestWrongStopsTheChain(t *testing.T) {
-	for i, step := range []func(c *creds.Config){
-		func(c *creds.Config) { c.CredentialProcess = "/nowhere/at/all" },
-		func(c *creds.Config) { c.ClientID = "half" },
-		func(c *creds.Config) { c.Environ = append(c.Environ, "INFISICAL_TOKEN_FILE=/nowhere/at/all") },
-		func(c *creds.Config) { c.Environ = append(c.Environ, "INFISICAL_MACHINE_IDENTITY_ID=id") },
+	need(t, "sh", "sed")
+	all := steps()
+	for i, wrong := range []func(t *testing.T, c *creds.Config){
+		func(_ *testing.T, c *creds.Config) { c.CredentialProcess = "/nowhere/at/all" },
+		func(_ *testing.T, c *creds.Config) { c.ClientID = "half" },
+		func(_ *testing.T, c *creds.Config) {
+			c.Environ = append(c.Environ, "INFISICAL_TOKEN_FILE=/nowhere/at/all")
+		},
+		func(_ *testing.T, c *creds.Config) {
+			c.Environ = append(c.Environ, "INFISICAL_MACHINE_IDENTITY_ID=id")
+		},
+		func(t *testing.T, c *creds.Config) {
+			c.Home = t.TempDir()
+			write(t, filepath.Join(c.Home, ".infisical", "infisical-config.json"), `{"loggedInUserEmail":"me@example.com","vaultBackendType":"file"}`)
+		},
 	} {
-		config := creds.Config{Home: realVault(t)}
-		step(&config)
-		_, answers, err := creds.Default(config).Explain(t.Context())
-		e, ok := errors.AsType[*creds.ProviderError](err)
-		if !ok || e.Provider != steps()[i].provider {
-			t.Fatalf("step %d: got %v", i+1, err)
+		for j, other := range all {
+			if i == j {
+				continue
+			}
+			t.Run(all[i].provider+" is wrong/"+other.provider, func(t *testing.T) {
+				var config creds.Config
+				other.on(t, &config)
+				wrong(t, &config)
+				c, answers, err := creds.Default(config).Explain(t.Context())
+				if j < i {
+					if err != nil || c.Provider != other.provider || answers[i].State != creds.NotAsked {
+						t.Fatalf("got %s, %v; the wrong one was %s", c.Provider, err, answers[i].State)
+					}
+					return
+				}
+				e, ok := errors.AsType[*creds.ProviderError](err)
+				if !ok || e.Provider != all[i].provider || c.Configured() {
+					t.Fatalf("got %v, %v", c.Provider, err)
+				}
+				for k, a := range answers {
+					want := creds.NotConfigured
+					if k == i {
+						want = creds.Wrong
+					} else if k > i {
+						want = creds.NotAsked
+					}
+					if a.State != want || (a.Why != "") != (k == i) {
+						t.Errorf("%s: %s (%s), want %s", a.Provider, a.State, a.Why, want)
+					}
+				}
+			})
 		}
-		if a := answers[i]; a.State != creds.Wrong || a.Why == "" {
-			t.Errorf("step %d: %+v", i+1, a)
-		}
-		if last := answers[len(answers)-1]; last.State != creds.NotAsked {
-			t.Errorf("step %d: the last provider was %s", i+1, last.State)
+	}
+}
+
+// TestCustomAtEveryIndex: a provider of one's own beats those behind it, and
+// none of those before it.
+func TestCustomAtEveryIndex(t *testing.T) {
+	need(t, "sh", "sed")
+	for index := range len(steps()) + 1 {
+		for j, other := range steps() {
+			var config creds.Config
+			other.on(t, &config)
+			chain := creds.Default(config)
+			chain.Insert(index, hardwareKey{slot: 1})
+			want := other.provider
+			if index <= j {
+				want = "hardware key"
+			}
+			if c, err := chain.Retrieve(t.Context()); err != nil || c.Provider != want {
+				t.Errorf("at %d beside %s: got %s, %v", index, other.provider, c.Provider, err)
+			}
 		}
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/pbkdf2"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -15,8 +15,8 @@ import (
 )
 
 // writer makes vault entries without any JOSE library: PBES2 of RFC 7518
-// section 4.8, AES key wrap of RFC 3394 and AES-GCM, from the standard library
-// only, so that a mistake of the reader cannot hide behind the same mistake here.
+// section 4.8, PBKDF2 of RFC 8018, AES key wrap of RFC 3394, by hand over HMAC
+// and AES, so that a mistake of the reader cannot hide behind the same mistake here.
 type writer struct {
 	passphrase string
 	rounds     int
@@ -46,10 +46,7 @@ func (w writer) seal(t testing.TB, plain []byte) string {
 	}
 	protected := b64(raw)
 	salt := bytes.Join([][]byte{[]byte("PBES2-HS256+A128KW"), p2s}, []byte{0})
-	kek, err := pbkdf2.Key(sha256.New, w.passphrase, salt, w.rounds, 16)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kek := derive(w.passphrase, salt, w.rounds)
 	block, err := aes.NewCipher(key)
 	if err != nil {
 		t.Fatal(err)
@@ -61,6 +58,25 @@ func (w writer) seal(t testing.TB, plain []byte) string {
 	sealed := gcm.Seal(nil, iv, plain, []byte(protected))
 	text, tag := sealed[:len(plain)], sealed[len(plain):]
 	return fmt.Sprintf("%s.%s.%s.%s.%s", protected, b64(wrap(t, kek, key)), b64(iv), b64(text), b64(tag))
+}
+
+// derive is PBKDF2 with HMAC-SHA-256, RFC 8018 section 5.2: the first 16 bytes
+// of its first block.
+func derive(passphrase string, salt []byte, rounds int) []byte {
+	prf := func(data []byte) []byte {
+		h := hmac.New(sha256.New, []byte(passphrase))
+		h.Write(data)
+		return h.Sum(nil)
+	}
+	u := prf(append(bytes.Clone(salt), 0, 0, 0, 1))
+	sum := bytes.Clone(u)
+	for range rounds - 1 {
+		u = prf(u)
+		for i := range sum {
+			sum[i] ^= u[i]
+		}
+	}
+	return sum[:16]
 }
 
 // wrap is AES key wrap, RFC 3394 section 2.2.1.
