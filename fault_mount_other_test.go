@@ -1,4 +1,4 @@
-//go:build faults && unix && !linux
+//go:build unix && !linux
 
 package main
 

@@ -46,6 +46,7 @@ func (l *watchLoop) run(ctx context.Context) {
 		l.read.http.Conditional, l.read.http.Settle = true, false // Confirm judges every look
 	}
 	w := watch.Start(ctx, l.watchConfig())
+	l.p.log.Debug("watching", "interval", l.interval) // a file counts as it is now
 	defer w.Wait()
 	defer cancel()
 	confirm := watch.NewConfirm(l.interval, l.look(l.agreed, l.read.snapshot, watch.Event{}))

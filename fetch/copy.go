@@ -148,11 +148,11 @@ func (c *Copy) fetchOrCopy(ctx context.Context, name string, scope Scope) (*Snap
 		return c.use(copied, err.Error()), nil
 	}
 	if ctx.Err() != nil {
-		return nil, errors.Join(err, problem)
+		return nil, fmt.Errorf("%w; %w", err, problem)
 	}
 	// The copy is of no use: go on as if there were none.
 	if snapshot, err = c.Refresh(ctx, scope); err != nil {
-		return nil, errors.Join(err, problem)
+		return nil, fmt.Errorf("%w; %w", err, problem)
 	}
 	snapshot.Warnings = append(snapshot.Warnings, problem.Error())
 	return snapshot, nil

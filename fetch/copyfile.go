@@ -38,9 +38,10 @@ func (c *Copy) name(scope Scope) (string, error) {
 	return hex.EncodeToString(sum[:16]) + copySuffix, nil
 }
 
+// exists reports whether something lies there; whether it is a copy, open says.
 func (c *Copy) exists(name string) bool {
-	info, err := os.Lstat(filepath.Join(c.Dir, name))
-	return err == nil && info.Mode().IsRegular()
+	_, err := os.Lstat(filepath.Join(c.Dir, name))
+	return err == nil
 }
 
 // open reads, checks and opens the copy of a scope. The error is a *CopyError.
