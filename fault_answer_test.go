@@ -47,6 +47,8 @@ func answerFaults() []fault {
 		failingFault(fault{name: "wrong content type", arm: custom("text/plain", func(rw http.ResponseWriter) { io.WriteString(rw, "everything is fine") }), says: "text/plain"}, "3", "2"),
 		passingFault(fault{name: "no v4, but a web page: an old server", arm: answers("text/html", devserver.HTMLPage)}, "3", "1", "3", "0"),
 		failingFault(fault{name: "JSON of another shape", arm: answers(isJSON, `{"secrets":"none","imports":7}`), says: "shape"}, "2", "1"),
+		failingFault(fault{name: "JSON without a list", arm: answers(isJSON, `{"status":"ok"}`), says: "shape"}, "2", "1"),
+		failingFault(fault{name: "JSON null", arm: answers(isJSON, "null"), says: "shape"}, "2", "1"),
 		failingFault(fault{name: "JSON nested 100,000 deep", arm: answers(isJSON, `{"secrets":`+strings.Repeat("[", 100000)+strings.Repeat("]", 100000)+`}`), says: "JSON"}, "2", "1"),
 		failingFault(fault{name: "100 MB", arm: listFault(devserver.Fault{Size: 100 << 20}), says: "larger than the limit"}, "2", "1"),
 		failingFault(fault{name: "100 MB without a length", arm: custom(isJSON, func(rw http.ResponseWriter) {
@@ -76,14 +78,11 @@ func answerFaults() []fault {
 	}
 }
 
-// bomb is 100 MB in 100 kB.
+// bomb is 100 MB in 100 kB: a hundred times the same member (RFC 1952, section 2.2).
 var bomb = sync.OnceValue(func() []byte {
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
-	chunk := bytes.Repeat([]byte(" "), 1<<20)
-	for range 100 {
-		z.Write(chunk)
-	}
+	z.Write(bytes.Repeat([]byte(" "), 1<<20))
 	z.Close()
-	return b.Bytes()
+	return bytes.Repeat(b.Bytes(), 100)
 })

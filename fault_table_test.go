@@ -39,7 +39,10 @@ func compareFaultTable(t *testing.T, cases []fault, rows []faultRow) {
 		}
 		table += "| " + strings.Join(cells, " | ") + " |\n"
 	}
-	t.Logf("%d faults at %d moments\n%s", ran, len(faultMoments), full)
+	t.Logf("%d faults at %d moments", ran, len(faultMoments))
+	if testing.Verbose() {
+		t.Log("\n" + full)
+	}
 	table = strings.TrimSuffix(table, "\n")
 	switch {
 	case table == old:

@@ -20,6 +20,7 @@ import (
 func TestFaults(t *testing.T) {
 	infuse := buildProgram(t, ".") // without the race detector, which would make a start slow
 	t.Run("matrix", func(t *testing.T) { runFaultMatrix(t, infuse) })
+	t.Run("random", func(t *testing.T) { runRandomFaults(t, infuse) })
 }
 
 // The moments at which a fault is injected.

@@ -40,6 +40,11 @@ func wireFaults() []fault {
 			drip(c, "")
 		}, "no answer within|stopped")),
 		wire("not HTTP", func(c net.Conn) { readRequest(c); io.WriteString(c, "220 mail.example.com ESMTP\r\n"); c.Close() }, "not HTTP"),
+		wire("an answer and another one that nobody asked for", func(c net.Conn) {
+			readRequest(c)
+			io.WriteString(c, "HTTP/1.1 503 Busy\r\nContent-Length: 2\r\n\r\n{}HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\n{\"accessToken\":\"swordfish-of-somebody\"}")
+			readAll(c)
+		}, "503"),
 		wire("headers without end", func(c net.Conn) { readRequest(c); flood(c) }, "headers of the answer are too large|reset|closed"),
 		unknownHost(),
 	}

@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"os"
 	"strings"
@@ -40,6 +41,7 @@ func main() {
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
 		now: time.Now,
 	}
+	log.SetOutput(io.Discard) // net/http quotes there what a server sent unasked
 	os.Exit(p.main())
 }
 

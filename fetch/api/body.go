@@ -90,13 +90,7 @@ func readBody(resp *http.Response, limit int64, progress func()) ([]byte, error)
 // decode reads JSON into out. What does not decode is described by what it
 // seems to be, never quoted.
 func decode(contentType string, body []byte, out any) error {
-	if list, ok := out.(*SecretList); ok {
-		if parsed, ok := parseList(body); ok {
-			*list = *parsed
-			return nil
-		}
-	}
-	err := json.Unmarshal(body, out)
+	err := unmarshal(body, out)
 	if err == nil {
 		return nil
 	}
@@ -115,9 +109,29 @@ func decode(contentType string, body []byte, out any) error {
 	case errors.As(err, &syntax):
 		return &contentError{reason: fmt.Sprintf("the answer is not valid JSON (at byte %d of %d)", syntax.Offset, len(body))}
 	default:
-		return &contentError{reason: "the answer is JSON of another shape than expected"}
+		return errShape
 	}
 }
+
+// unmarshal is json.Unmarshal, and quick for a list. A list has its secrets,
+// were they none: after {"status":"ok"} or null COMMAND would start without any.
+func unmarshal(body []byte, out any) error {
+	list, ok := out.(*SecretList)
+	if !ok {
+		return json.Unmarshal(body, out)
+	}
+	if parsed, plain := parseList(body); plain {
+		*list = *parsed
+	} else if err := json.Unmarshal(body, list); err != nil {
+		return err
+	}
+	if list.Secrets == nil {
+		return errShape
+	}
+	return nil
+}
+
+var errShape = &contentError{reason: "the answer is JSON of another shape than expected"}
 
 // endingBody frees the context of a stream when its body is closed.
 type endingBody struct {

@@ -194,15 +194,16 @@ func tlsReason(u *url.URL, err error) string {
 	if errors.Is(err, http.ErrSchemeMismatch) {
 		return "TLS: the server does not speak TLS on this port: is it http://?"
 	}
-	text := err.Error()
-	if alert, ok := strings.CutPrefix(text, "remote error: tls: "); ok {
+	// crypto/tls reports an alert so; net/http wraps it when it comes before the request was written.
+	if alert, ok := errors.AsType[*net.OpError](err); ok && alert.Op == "remote error" {
+		alert := strings.TrimPrefix(alert.Err.Error(), "tls: ")
 		reason := "TLS: the server refused: " + clean(alert, messageLimit)
 		if strings.Contains(alert, "certificate") {
 			reason += " (does it want a client certificate?)"
 		}
 		return reason
 	}
-	if local, ok := strings.CutPrefix(text, "tls: "); ok {
+	if local, ok := strings.CutPrefix(err.Error(), "tls: "); ok {
 		return "TLS: " + clean(local, messageLimit)
 	}
 	return ""

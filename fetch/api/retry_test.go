@@ -210,7 +210,7 @@ func TestSlowBody(t *testing.T) {
 						write.CloseWithError(r.Context().Err())
 						return
 					}
-					_, _ = io.WriteString(write, "{}")
+					_, _ = io.WriteString(write, `{"secrets":[]}`)
 					write.Close()
 				}()
 				return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}}, Body: read, Request: r, ContentLength: -1}, nil
