@@ -1,7 +1,9 @@
 # infuse: build, test, demo, bench, release. Needs Go and make; nothing else.
 
 VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
-LDFLAGS   := -s -w -buildid= -X main.version=$(VERSION)
+# Functions begin at 16 bytes, as on arm64 and as every compiler lays them out;
+# Go's 32 on amd64 cost 0.1 MB of padding.
+LDFLAGS   := -s -w -buildid= -funcalign=16 -X main.version=$(VERSION)
 # Infisical speaks HTTP/1.1; leaving HTTP/2 out saves 0.6 MB.
 TAGS      := nethttpomithttp2
 GOBUILD   := CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags '$(TAGS)' -ldflags '$(LDFLAGS)'

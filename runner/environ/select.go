@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 )
 
@@ -95,9 +96,8 @@ func (m *merge) settle(s *Secret) (Entry, *Conflict, error) {
 				rest = append(rest, l)
 			}
 		}
-		sorted := slices.SortedStableFunc(slices.Values(rivals), func(a, b Shadow) int {
-			return strings.Compare(a.Source, b.Source)
-		})
+		sorted := slices.Clone(rivals)
+		sort.SliceStable(sorted, func(i, j int) bool { return sorted[i].Source < sorted[j].Source })
 		conflict = &Conflict{Name: s.Name}
 		for _, r := range sorted {
 			conflict.Sources = append(conflict.Sources, displaySource(r.Source))
