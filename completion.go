@@ -22,9 +22,9 @@ COMMAND's own arguments. Environments and folders are completed when the server 
 
 Examples:
   infuse completion bash > ~/.local/share/bash-completion/completions/infuse
-  eval "$(infuse completion bash)"                      in ~/.bashrc, without bash-completion
-  infuse completion zsh > ~/.zfunc/_infuse              with fpath+=(~/.zfunc) before compinit in ~/.zshrc
-  source <(infuse completion zsh)                       in ~/.zshrc, after compinit
+  eval "$(infuse completion bash)"    # in ~/.bashrc, without bash-completion
+  infuse completion zsh > ~/.zfunc/_infuse # fpath+=(~/.zfunc) before compinit
+  source <(infuse completion zsh)     # in ~/.zshrc, after compinit
   infuse completion fish > ~/.config/fish/completions/infuse.fish`
 }
 

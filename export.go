@@ -40,7 +40,9 @@ and the official CLI's secret, listSecrets, listSecretsByProjectSlug and getSecr
 Examples:
   infuse export -e dev -o .env
   infuse export --format json | jq -r .DATABASE_URL
-  infuse export --format systemd -o /run/app.env --watch --exec 'systemctl try-restart app'
+  infuse export -o /run/app.env --format systemd --watch \
+    --exec 'systemctl try-restart app'
+  infuse export --format github-actions    # masked, for the job's next steps
   infuse export --template config.tmpl -o config.yaml`
 }
 

@@ -25,12 +25,12 @@ type entry struct {
 func commands() []entry {
 	return []entry{
 		{"run", "Run COMMAND with the secrets in its environment.", false, func() command { return new(runCommand) }},
-		{"export", "Write the secrets as a file: dotenv, JSON, YAML, shell, systemd, ...", false, func() command { return new(exportCommand) }},
+		{"export", "Write the secrets as a file: dotenv, JSON, YAML, systemd, ...", false, func() command { return new(exportCommand) }},
 		{"list", "List names, types and where they come from. Never a value.", false, func() command { return new(listCommand) }},
 		{"get", "Print one value, exactly its bytes.", false, func() command { return new(getCommand) }},
-		{"whoami", "Say which credential answered, and whether run would succeed.", false, func() command { return new(whoamiCommand) }},
-		{"diff", "Say what differs between this scope and another environment or a file.", false, func() command { return new(diffCommand) }},
-		{"dev", "Serve a directory of dotenv files as an Infisical-compatible API on loopback.", false, func() command { return new(devCommand) }},
+		{"whoami", "Say which credential answers, and whether run would succeed.", false, func() command { return new(whoamiCommand) }},
+		{"diff", "Say what differs from another environment or a file.", false, func() command { return new(diffCommand) }},
+		{"dev", "Serve dotenv files as an Infisical-compatible API on loopback.", false, func() command { return new(devCommand) }},
 		{"install", "Copy the binary into a directory, for init containers.", false, func() command { return new(installCommand) }},
 		{"completion", "Print the completion script of a shell.", false, func() command { return new(completionCommand) }},
 		{"man", "Print the manual page.", false, func() command { return new(manCommand) }},
@@ -139,20 +139,20 @@ func (p *program) chosen() (string, []entry) {
 	return "", all
 }
 
-// flagsOnly reports whether words are global flags with their values, so that
-// the next word is the command.
+// flagsOnly reports whether words are global flags of the official CLI with
+// their values, so that the next word is the command. Of any other flag it is
+// not known here whether it takes a value: in `-e dev run`, dev is no command.
 func flagsOnly(words []string) bool {
 	for i := 0; i < len(words); i++ {
-		word := words[i]
-		if !strings.HasPrefix(word, "-") || word == "--help" || word == "-h" {
-			return false
-		}
-		if strings.Contains(word, "=") {
-			continue
-		}
-		switch word {
+		name, _, valued := strings.Cut(words[i], "=")
+		switch name {
 		case "--domain", "--url", "--log-level", "-l", "--log-format", "--log-destination":
-			i++
+			if !valued {
+				i++
+			}
+		case "--silent", "--quiet", "-q", "--verbose", "-v", "-vv", "--telemetry", "--no-telemetry":
+		default:
+			return false
 		}
 	}
 	return true

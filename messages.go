@@ -40,15 +40,13 @@ func hinted(err error, hints ...string) error { return &hintError{err, hints} }
 
 // usage words a parse error of kong.
 func usage(command string, err error) error {
-	text := err.Error()
-	if flag, ok := strings.CutPrefix(text, "unknown flag "); ok {
-		text = "unknown flag " + flag
-	}
-	help := "infuse --help"
 	if command != "" {
-		help = "infuse " + command + " --help"
+		return &usageError{hinted(err, "`infuse "+command+" --help` lists what there is")}
 	}
-	return &usageError{hinted(errors.New(text), "`"+help+"` lists what there is")}
+	if strings.HasPrefix(err.Error(), "unknown flag ") {
+		return &usageError{hinted(err, "flags stand behind the command: infuse run -e prod -- COMMAND", "`infuse --help` lists what there is")}
+	}
+	return &usageError{hinted(err, "`infuse --help` lists what there is")}
 }
 
 // report prints an error once: one line, then its hints; where messages are
