@@ -2,20 +2,15 @@ package watch_test
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"infuse/fetch/devserver"
 )
-
-var plot = flag.String("plot", "", "write the fleet's requests per second as an SVG to this `FILE`, and the numbers to FILE.csv")
 
 // fleet is many watchers of one server.
 type fleet struct {
@@ -113,9 +108,7 @@ func TestFleet(t *testing.T) {
 				t.Errorf("%s: a peak of %d/s, three times the mean is %.1f/s", phase.name, peak, 3*mean)
 			}
 		}
-		if *plot != "" {
-			draw(t, *plot, seconds, mean)
-		}
+		checkPlot(t, seconds, mean)
 	})
 }
 
@@ -166,50 +159,49 @@ func TestFleetBehindFewAddresses(t *testing.T) {
 	})
 }
 
+// TestFleetPushed: with project events a change reaches all at once, and that
+// is two requests of each, the look and the one that confirms it, in the same
+// second: what polling spreads over a minute. Nobody asks a third time.
+func TestFleetPushed(t *testing.T) {
+	const size = 200
+	synctest.Test(t, func(t *testing.T) {
+		f := &fleet{world: newWorld(devserver.Config{Limits: &devserver.Limits{}, KeepRequests: 1 << 20}, devserver.Identity{})}
+		ctx, cancel := context.WithCancel(t.Context())
+		var stops []func()
+		for i := range size {
+			a := newApp(t, f.world, fmt.Sprintf("10.0.0.%d", i))
+			a.events, a.interval = true, 10*time.Minute
+			a.random = rand.New(rand.NewPCG(2026, uint64(i))).Float64
+			stop, err := a.start(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			stops = append(stops, stop)
+			f.apps = append(f.apps, a)
+		}
+		time.Sleep(time.Hour)
+		f.srv.ResetLog()
+		polls := f.srv.Total()
+		f.project.Set("prod", "/", "PLAIN", "changed")
+		time.Sleep(time.Second)
+		if n := f.serve("changed"); n != size {
+			t.Errorf("%d of %d acted within a second", n, size)
+		}
+		asked := f.srv.Total() - polls
+		t.Logf("%d watchers asked %d times in that second", size, asked)
+		if asked < 2*size || asked > 2*size+size/10 { // some poll in that second anyway
+			t.Errorf("%d requests of %d watchers, want two each", asked, size)
+		}
+		cancel()
+		for _, stop := range stops {
+			stop()
+		}
+	})
+}
+
 func sum(numbers []int) (total int) {
 	for _, n := range numbers {
 		total += n
 	}
 	return total
-}
-
-// draw writes the plot of the README and its numbers.
-func draw(t *testing.T, file string, seconds []int, mean float64) {
-	const width, height, left, top = 900, 260, 44, 24
-	most := max(slices.Max(seconds), int(3*mean)+1)
-	x := func(second int) float64 { return left + float64(second)*(width-left-12)/float64(len(seconds)) }
-	y := func(n float64) float64 { return height - 28 - n*(height-28-top)/float64(most) }
-	var b, csv strings.Builder
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="11">`+"\n", width, height)
-	fmt.Fprintf(&b, `<rect width="%d" height="%d" fill="#fff"/><text x="%d" y="15" font-size="13">Requests per second of 1,000 watchers, polling every 60 s</text>`+"\n", width, height, left)
-	for _, band := range []struct {
-		from, to    int
-		fill, label string
-	}{{20, 30, "#fde8e8", "server answers 503"}, {40, 41, "#e6f4ea", "one change"}, {0, 1, "#e8f0fe", "start"}} {
-		fmt.Fprintf(&b, `<rect x="%.1f" y="%d" width="%.1f" height="%d" fill="%s"/><text x="%.1f" y="%d" fill="#444">%s</text>`+"\n",
-			x(band.from*60), top, x(band.to*60)-x(band.from*60), height-28-top, band.fill, x(band.from*60)+4, top+12, band.label)
-	}
-	csv.WriteString("second,requests\n")
-	b.WriteString(`<path fill="none" stroke="#1a73e8" stroke-width="0.7" d="`)
-	for i, n := range seconds {
-		fmt.Fprintf(&b, "%s%.1f %.1f", map[bool]string{true: "M", false: "L"}[i == 0], x(i), y(float64(n)))
-		fmt.Fprintf(&csv, "%d,%d\n", i, n)
-	}
-	b.WriteString("\"/>\n")
-	for _, line := range []struct {
-		at    float64
-		label string
-	}{{0, "0"}, {mean, fmt.Sprintf("%.0f", mean)}, {3 * mean, fmt.Sprintf("3x %.0f", mean)}} {
-		fmt.Fprintf(&b, `<line x1="%d" x2="%d" y1="%.1f" y2="%.1f" stroke="#888" stroke-dasharray="4 3"/><text x="4" y="%.1f">%s</text>`+"\n",
-			left, width-12, y(line.at), y(line.at), y(line.at)+4, line.label)
-	}
-	for minute := 0; minute <= len(seconds)/60; minute += 10 {
-		fmt.Fprintf(&b, `<text x="%.1f" y="%d" text-anchor="middle">%d min</text>`+"\n", x(minute*60), height-10, minute)
-	}
-	b.WriteString("</svg>\n")
-	for name, content := range map[string]string{file: b.String(), file + ".csv": csv.String()} {
-		if err := os.WriteFile(name, []byte(content), 0o644); err != nil {
-			t.Error(err)
-		}
-	}
 }
