@@ -5,7 +5,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -353,15 +352,4 @@ func (e *engine) testInstall(t *testing.T) {
 	if status(err) != 3 || !bytes.Contains(out, []byte("env GREETING=hello from the store\n")) {
 		t.Errorf("status %d, want 3: %s", status(err), out)
 	}
-}
-
-// status is the exit status of a process that ran.
-func status(err error) int {
-	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-		return exit.ExitCode()
-	}
-	if err != nil {
-		return -1
-	}
-	return 0
 }

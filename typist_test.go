@@ -21,6 +21,8 @@ type typist struct {
 	tty   *os.File
 	out   lockedBuffer
 	asked int
+	cmd   *exec.Cmd
+	done  chan error
 }
 
 func startTypist(t *testing.T, environ []string, program string, args ...string) *typist {
@@ -36,19 +38,39 @@ func startTypist(t *testing.T, environ []string, program string, args ...string)
 	if err != nil {
 		t.Fatalf("starting %s: %v", program, err)
 	}
-	s := &typist{t: t, tty: tty}
+	s := &typist{t: t, tty: tty, cmd: cmd, done: make(chan error, 1)}
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
 		_, _ = io.Copy(&s.out, tty)
 	}()
+	go func() { s.done <- cmd.Wait() }()
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		_ = tty.Close()
 		<-read
-		_ = cmd.Wait()
+		<-s.done
 	})
 	return s
+}
+
+// says waits until the terminal has shown text so often.
+func (s *typist) says(text string, times int) {
+	s.t.Helper()
+	s.wait(text, func(out string) bool { return strings.Count(out, text) >= times })
+}
+
+// ended waits until the program has ended by itself.
+func (s *typist) ended() error {
+	s.t.Helper()
+	select {
+	case err := <-s.done:
+		s.done <- err
+		return err
+	case <-time.After(patience):
+		s.t.Fatalf("%s did not end:\n%q", s.cmd.Args[0], s.out.String())
+		return nil
+	}
 }
 
 // setup types commands, and waits until the last has run.
