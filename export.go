@@ -80,6 +80,7 @@ func (c *exportCommand) run(ctx context.Context, p *program) error {
 	if !c.Watch {
 		return nil
 	}
+	p.scrub(&c.credentialFlags, c.Set)
 	return w.watch(ctx, plan, helper)
 }
 

@@ -37,12 +37,21 @@ func main() {
 		os.Exit(p.status(nil, err))
 	}
 	p := &program{
-		args: os.Args[1:], environ: os.Environ(),
+		args: copied(os.Args[1:]), environ: os.Environ(),
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
 		now: time.Now,
 	}
 	log.SetOutput(io.Discard) // net/http quotes there what a server sent unasked
 	os.Exit(p.main())
+}
+
+// copied are arguments of our own: os.Args is what scrub overwrites.
+func copied(args []string) []string {
+	list := make([]string, len(args))
+	for i, arg := range args {
+		list[i] = strings.Clone(arg)
+	}
+	return list
 }
 
 // program is the process as the commands see it: what the kernel handed over.

@@ -16,7 +16,6 @@ import (
 
 	"github.com/kballard/go-shellquote"
 
-	"infuse/creds"
 	"infuse/runner"
 	"infuse/runner/environ"
 	"infuse/watch"
@@ -105,9 +104,7 @@ func (c *runCommand) supervise(p *program, read *reading, plan *environ.Plan, s 
 		return err
 	}
 	p.log = log
-	if err := runner.ScrubEnviron(creds.EnvironmentNames()...); err != nil {
-		p.log.Debug("credentials stay in /proc/self/environ", "reason", err)
-	}
+	p.scrub(&c.credentialFlags, c.Set)
 	if c.Watch && isInteractiveShell(argv) && s.stopSignal == syscall.SIGTERM {
 		p.log.Warn("an interactive shell ignores TERM: --stop-signal HUP ends it at a restart", "command", argv[0])
 	}
