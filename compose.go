@@ -10,11 +10,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/joho/godotenv"
-
 	"infuse/creds"
 	"infuse/fetch"
 	"infuse/fetch/secret"
+	"infuse/fetch/store"
 	"infuse/runner/environ"
 )
 
@@ -38,9 +37,13 @@ func (f *environmentFlags) layers(p *program) (environ.Config, error) {
 		Require:         slices.Clone(f.Require),
 	}
 	for _, file := range f.EnvFile {
-		vars, err := readEnvFile(file)
+		vars, undefined, err := readEnvFile(file)
 		if err != nil {
 			return config, fmt.Errorf("--env-file: %w", err)
+		}
+		if len(undefined) > 0 {
+			p.warnOnce("the file refers to names that nothing above them in it defines: they are empty, since a dotenv file sees neither secrets nor the environment",
+				"file", file, "names", strings.Join(undefined, ","))
 		}
 		if p.settings.layer("env-file") == fromProject {
 			vars = f.guard(p, file, vars)
@@ -65,7 +68,7 @@ func (f *environmentFlags) layers(p *program) (environ.Config, error) {
 		config.Rename[from] = to
 	}
 	for _, file := range f.RequireFrom {
-		vars, err := readEnvFile(file)
+		vars, _, err := readEnvFile(file)
 		if err != nil {
 			return config, fmt.Errorf("--require-from: %w", err)
 		}
@@ -83,27 +86,39 @@ func (f *environmentFlags) guard(p *program, file string, vars []environ.Var) []
 		if !environ.Guarded(v.Name, runtime.GOOS == "windows") || slices.Contains(f.AllowName, v.Name) {
 			return false
 		}
-		p.log.Warn("guarded name skipped: "+projectFileName+" named the file it stands in", "name", v.Name, "file", file)
+		p.warnOnce("guarded name skipped: "+projectFileName+" named the file it stands in", "name", v.Name, "file", file)
 		return true
 	})
 }
 
-// readEnvFile reads a dotenv file with godotenv's rules. Its error names the
-// file, and never quotes what is in it.
-func readEnvFile(file string) ([]environ.Var, error) {
+// warnOnce is for what is read again while watching.
+func (p *program) warnOnce(text string, args ...any) {
+	key := fmt.Sprint(append([]any{text}, args...)...)
+	if p.said == nil {
+		p.said = map[string]bool{}
+	}
+	if !p.said[key] {
+		p.said[key] = true
+		p.log.Warn(text, args...)
+	}
+}
+
+// readEnvFile reads a dotenv file with godotenv's rules, and tells which names
+// it refers to in vain. Its error names the file, and never quotes what is in it.
+func readEnvFile(file string) (vars []environ.Var, undefined []string, err error) {
 	body, err := os.ReadFile(file)
 	if err != nil {
-		return nil, readError(err)
+		return nil, nil, readError(err)
 	}
-	parsed, err := godotenv.UnmarshalBytes(body)
+	parsed, err := store.Parse(body)
 	if err != nil {
-		return nil, hinted(fmt.Errorf("reading %s: not a dotenv file", file), "write each line as NAME=value or NAME='value'")
+		return nil, nil, hinted(fmt.Errorf("reading %s: %w", file, err), "write each line as NAME=value or NAME='value'")
 	}
-	vars := make([]environ.Var, 0, len(parsed))
+	vars = make([]environ.Var, 0, len(parsed))
 	for _, name := range slices.Sorted(maps.Keys(parsed)) {
 		vars = append(vars, environ.Var{Name: name, Value: secret.New(parsed[name])})
 	}
-	return vars, nil
+	return vars, store.Undefined(body), nil
 }
 
 // readError words a failure of os.ReadFile, which begins with its system call.

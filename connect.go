@@ -211,8 +211,12 @@ func (p *program) withCopy(f *readFlags, c *connection) (fetch.Source, error) {
 		return nil, usage("", errors.New("--offline never asks the network and --prefer-cache sometimes does: keep one"))
 	}
 	dir, err := p.cacheDir(f.Cache.Value)
-	if err != nil {
+	if err != nil && f.Offline {
 		return nil, err
+	}
+	if err != nil { // what the server answers counts, as with every other trouble of the copy
+		p.log.Warn("no offline copy is kept or used", "reason", err)
+		return c.source, nil
 	}
 	kept := &fetch.Copy{
 		Source: c.source, Dir: dir, Origin: c.server.Base.String(), Identity: c.credential.Identity, Key: c.credential.KeyMaterial,
@@ -254,7 +258,7 @@ func (p *program) sayWait(w api.Wait) {
 		p.log.Warn(fmt.Sprintf("%s; trying again in %s", w.Reason, w.Delay.Round(100*time.Millisecond)))
 		return
 	}
-	p.log.Info("trying again", "reason", w.Reason, "delay", w.Delay)
+	p.log.Info("trying again", "reason", w.Reason, "delay", w.Delay.String())
 }
 
 // sayExchange is the debug log of what goes over the network.
@@ -263,7 +267,7 @@ func (p *program) sayExchange(e api.Exchange) {
 	if e.Status == 0 {
 		outcome = slog.String("reason", e.Reason)
 	}
-	p.log.Debug("request", "method", e.Method, "path", e.Path, outcome, "took", e.Took.Round(time.Millisecond), "request_id", e.RequestID)
+	p.log.Debug("request", "method", e.Method, "path", e.Path, outcome, "took", e.Took.Round(time.Millisecond).String(), "request_id", e.RequestID)
 }
 
 // files are what to watch: credential and token files.

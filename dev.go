@@ -34,7 +34,7 @@ func (c *devCommand) run(ctx context.Context, p *program) error {
 	server := devserver.New(devserver.Config{})
 	project, err := server.FillFrom(c.Dir)
 	if err != nil {
-		return hinted(err, "DIR holds files such as DIR/dev.env; see testdata/demo")
+		return hinted(err, "DIR holds files such as DIR/dev.env with lines NAME=value")
 	}
 	identity := server.AddIdentity(devserver.Identity{Name: "development"})
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)

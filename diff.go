@@ -82,7 +82,8 @@ func (c *diffCommand) run(ctx context.Context, p *program) error {
 // other reads the other side.
 func (c *diffCommand) other(ctx context.Context, read *reading, config environ.Config) ([]environ.Var, error) {
 	if c.AgainstFile != "" {
-		return readEnvFile(c.AgainstFile)
+		vars, _, err := readEnvFile(c.AgainstFile)
+		return vars, err
 	}
 	scope := read.scope
 	scope.Environment = c.Against

@@ -87,9 +87,12 @@ func (c *exportCommand) run(ctx context.Context, p *program) error {
 // target checks what the flags say about the file before anything is fetched.
 func (c *exportCommand) target() (envfile.SaveConfig, error) {
 	mode, err := strconv.ParseUint(c.FileMode, 8, 12)
+	if slices.Contains([]string{"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}, c.Output) {
+		c.Output = "-"
+	}
 	target := envfile.SaveConfig{Path: c.Output, Mode: os.FileMode(mode)}
 	switch {
-	case err != nil || mode > 0o777:
+	case err != nil || mode > 0o777 || mode == 0:
 		return target, usage("export", fmt.Errorf("--file-mode: %q is not an octal mode such as 0600", c.FileMode))
 	case c.Template != "" && c.Format != "" && c.Format != "template":
 		return target, usage("export", errors.New("--template and --format are two formats: keep one"))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -99,6 +100,10 @@ func parse(p *program) (command, error) {
 		if helped {
 			return nil, errDone
 		}
+		if err != nil && name == "" && official(p.args[0]) {
+			return nil, &usageError{hinted(fmt.Errorf("%s is a command of the official CLI", p.args[0]),
+				"run `infisical "+p.args[0]+"`: infuse uses the login and the project file it leaves", "`infuse --help` lists what there is")}
+		}
 		if err != nil {
 			return nil, usage(name, err)
 		}
@@ -117,6 +122,11 @@ func parse(p *program) (command, error) {
 			}
 		}
 	}
+}
+
+// official reports whether the official CLI has a command of this name and infuse has none.
+func official(command string) bool {
+	return slices.Contains([]string{"login", "logout", "init", "secrets", "user", "vault", "scan", "token", "reset", "service-token", "dynamic-secrets", "ssh", "gateway"}, command)
 }
 
 // chosen picks the command whose grammar is needed: the first word. Flags

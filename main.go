@@ -65,6 +65,7 @@ type program struct {
 	keyring vault.Keyring // nil: the system's
 
 	log      *logger
+	said     map[string]bool // see warnOnce
 	settings *settings
 	project  *projectFile   // nil: there is no .infisical.json
 	helpers  runner.Helpers // processes beside COMMAND that are not its tree

@@ -40,6 +40,9 @@ func hinted(err error, hints ...string) error { return &hintError{err, hints} }
 
 // usage words a parse error of kong.
 func usage(command string, err error) error {
+	if text := err.Error(); strings.Contains(text, `must be one of "",`) { // an enumeration that may be left out
+		err = errors.New(strings.Replace(text, `one of "",`, "one of ", 1))
+	}
 	if command != "" {
 		return &usageError{hinted(err, "`infuse "+command+" --help` lists what there is")}
 	}
@@ -105,6 +108,7 @@ func nonEmpty(s string) []string {
 
 // oneLine keeps an error on one line and a terminal safe from control characters.
 func oneLine(text string) string {
+	text = strings.ReplaceAll(strings.TrimSpace(text), "\n", "; ") // errors.Join
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
 			return ' '

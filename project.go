@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -70,9 +71,28 @@ func jsonReason(err error) string {
 		return fmt.Sprintf("not JSON at byte %d", syntax.Offset)
 	}
 	if kind, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return fmt.Sprintf("%s must be a %s", kind.Field, kind.Type)
+		what := kind.Field
+		if what == "" {
+			what = "the whole"
+		}
+		return what + " must be " + jsonKind(kind.Type.Kind())
 	}
 	return "not JSON"
+}
+
+// jsonKind is the JSON of a Go kind, in words.
+func jsonKind(kind reflect.Kind) string {
+	switch kind {
+	case reflect.Map, reflect.Struct, reflect.Pointer:
+		return "an object"
+	case reflect.Slice:
+		return "a list"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.String:
+		return "a string"
+	}
+	return "a number"
 }
 
 // environment is the environment that the branch maps to, else the default

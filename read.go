@@ -22,6 +22,9 @@ func namesOnly(s *fetch.Scope) { s.NamesOnly = true }
 
 // read resolves the scope, connects and fetches once.
 func (p *program) read(ctx context.Context, f *readFlags, adjust ...func(*fetch.Scope)) (*reading, error) {
+	if f.Timeout == 0 {
+		return nil, usage("", errors.New("--timeout 0 leaves no time for anything"))
+	}
 	scope, err := scopeOf(&f.scopeFlags, p.settings, p.project, p.getenv)
 	if err != nil {
 		return nil, err
@@ -38,8 +41,11 @@ func (p *program) read(ctx context.Context, f *readFlags, adjust ...func(*fetch.
 	if r.snapshot, err = connection.source.Fetch(ctx, scope); err != nil {
 		return r, fetchHint(ctx, err)
 	}
+	if len(r.snapshot.Secrets) == 0 && len(scope.Tags) > 0 {
+		p.log.Warn("no secret has one of the tags", "tags", strings.Join(scope.Tags, ","))
+	}
 	p.log.Info("read", "secrets", len(r.snapshot.Secrets), "source", r.snapshot.Source, "project", scope.ProjectID+scope.ProjectSlug,
-		"environment", scope.Environment, "paths", strings.Join(scope.Paths, ","), "took", time.Since(began).Round(time.Millisecond))
+		"environment", scope.Environment, "paths", strings.Join(scope.Paths, ","), "took", time.Since(began).Round(time.Millisecond).String())
 	return r, nil
 }
 

@@ -150,6 +150,9 @@ func (c *runCommand) warnLateFlags(p *program, args []string) {
 		if arg == "--" {
 			return
 		}
+		if arg == "-c" && isShell(c.Args[0]) { // infuse run sh -c '...': nobody means ours
+			continue
+		}
 		if p.settings.isFlag(arg) {
 			name, _, _ := strings.Cut(arg, "=")
 			p.log.Warn(name + " stands behind COMMAND and goes to it; flags of infuse stand before COMMAND")
@@ -184,7 +187,23 @@ func (c *runCommand) lookup(argv []string, config environ.Config) (string, error
 	if err != nil {
 		return "", composeHint(err)
 	}
-	return runner.LookupIn(argv[0], plan.Environ())
+	path, err := runner.LookupIn(argv[0], plan.Environ())
+	if bare := c.bareOptional(); err != nil && bare != "" && slices.Contains(argv, "--") {
+		return "", hinted(err, bare+" takes its value behind =, as in "+bare+"="+argv[0])
+	}
+	return path, err
+}
+
+// bareOptional is a flag that was given without its optional value, which may
+// then stand in the place of COMMAND.
+func (c *runCommand) bareOptional() string {
+	switch {
+	case c.PreserveEnv.On && c.PreserveEnv.Value == "":
+		return "--preserve-env"
+	case c.Cache.On && c.Cache.Value == "":
+		return "--cache"
+	}
+	return ""
 }
 
 // lookupAgain repeats the look-up where a secret became the child's PATH.

@@ -44,7 +44,7 @@ var neverFromProject = map[string]bool{
 	"pass-credentials": true, "allow-name": true, "set": true, "trust-project-domain": true,
 	"token": true, "token-file": true, "client-id": true, "client-secret": true, "client-secret-file": true,
 	"ca-cert": true, "client-cert": true, "client-key": true, "cache-key-file": true,
-	"exec": true, "status-file": true, "output": true,
+	"exec": true, "status-file": true, "output": true, "file-mode": true,
 	"command": true, "dry-run": true, "help": true, "version": true, "config-dir": true,
 }
 

@@ -148,9 +148,12 @@ func (c *runCommand) supervise(p *program, read *reading, plan *environ.Plan, s 
 	return exitStatus(status.ExitCode())
 }
 
+func isShell(command string) bool {
+	return slices.Contains([]string{"sh", "bash", "dash", "zsh", "fish", "ksh"}, filepath.Base(command))
+}
+
 func isInteractiveShell(argv []string) bool {
-	shells := []string{"sh", "bash", "dash", "zsh", "fish", "ksh"}
-	return slices.Contains(shells, filepath.Base(argv[0])) && !slices.ContainsFunc(argv[1:], func(a string) bool { return !strings.HasPrefix(a, "-") || a == "-c" })
+	return isShell(argv[0]) && !slices.ContainsFunc(argv[1:], func(a string) bool { return !strings.HasPrefix(a, "-") || a == "-c" })
 }
 
 // notifier speaks to systemd (sd_notify(3)), unless COMMAND is to do that itself.

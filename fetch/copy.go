@@ -174,7 +174,7 @@ func (c *Copy) keep(name string, scope Scope, snapshot *Snapshot) {
 	}
 	failed := ""
 	if err := c.save(name, scope, snapshot); err != nil {
-		failed = "the offline copy could not be kept: " + err.Error()
+		failed = "the offline copy could not be kept in " + c.Dir + ": " + err.Error()
 	}
 	c.mu.Lock()
 	news := failed != c.saveFailed

@@ -43,7 +43,7 @@ func ExampleLookup() {
 	if errors.As(err, &start) {
 		fmt.Println(start.Status, err)
 	}
-	// Output: 127 no-such-program: not found on PATH: no such file or directory
+	// Output: 127 no-such-program: not found on PATH
 }
 
 func ExampleChoose() {

@@ -54,8 +54,14 @@ func Lookup(name, path string) (string, error) {
 	if refused != nil {
 		return "", startError(name, refused)
 	}
-	return "", startError(name, fmt.Errorf("not found on PATH: %w", syscall.ENOENT))
+	return "", startError(name, notOnPath{})
 }
+
+// notOnPath is ENOENT in words of its own.
+type notOnPath struct{}
+
+func (notOnPath) Error() string { return "not found on PATH" }
+func (notOnPath) Unwrap() error { return syscall.ENOENT }
 
 // notThere lists the errors after which glibc's execvp tries the next directory.
 func notThere(err error) bool {

@@ -52,6 +52,9 @@ func readTLSFiles(cfg TransportConfig) (*tlsFiles, error) {
 		}
 	}
 	pair, err := tls.X509KeyPair(certPEM, keyPEM)
+	if err != nil && keyName == "" {
+		return nil, fmt.Errorf("client certificate %s: it does not hold its private key, and no client key is given", cfg.ClientCertFile)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("client certificate %s: it and its key do not make a pair of PEM files", cfg.ClientCertFile)
 	}

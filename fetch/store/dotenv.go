@@ -29,7 +29,7 @@ func readFile(path string) ([]Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	values, err := parse(src)
+	values, err := Parse(src)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -63,9 +63,9 @@ func readBounded(path string) ([]byte, error) {
 	return src, nil
 }
 
-// parse is godotenv.Parse behind checks of its input, with errors that hold a
-// line number in the place of the file's text.
-func parse(src []byte) (map[string]string, error) {
+// Parse is godotenv.Parse behind checks of its input and its output, with
+// errors that hold a line number in the place of the file's text.
+func Parse(src []byte) (map[string]string, error) {
 	src = bytes.TrimPrefix(src, []byte("\xef\xbb\xbf")) // Windows editors write a byte order mark
 	if bytes.HasPrefix(src, []byte{0xff, 0xfe}) || bytes.HasPrefix(src, []byte{0xfe, 0xff}) {
 		return nil, errors.New("is UTF-16; save it as UTF-8")
@@ -85,7 +85,7 @@ func parse(src []byte) (map[string]string, error) {
 		// A last line without "=" or a line that starts with it.
 		return nil, errors.New("a line has no name before the value, or no =")
 	}
-	return values, nil
+	return values, checkValues(src, values)
 }
 
 func invalidUTF8(src []byte) int {

@@ -12,7 +12,7 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		const canary = "c4n4ry-value"
-		values, err := parse(append([]byte("CANARY='"+canary+"'\n"), data...))
+		values, err := Parse(append([]byte("CANARY='"+canary+"'\n"), data...))
 		if err != nil {
 			if strings.Contains(err.Error(), canary) || len(err.Error()) > 80 {
 				t.Errorf("the error shows the file: %v", err)

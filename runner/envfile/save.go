@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 )
 
 // SaveConfig says where a file goes.
@@ -53,6 +55,8 @@ func follow(path string) (target string, info fs.FileInfo, err error) {
 	for range 40 {
 		info, err := os.Lstat(path)
 		switch {
+		case isDescriptor(path):
+			return "", nil, errors.New("it is an open file of a process, whose place nothing else can take; - is standard output")
 		case errors.Is(err, fs.ErrNotExist):
 			return path, nil, wantDirectory(filepath.Dir(path))
 		case err != nil:
@@ -72,6 +76,13 @@ func follow(path string) (target string, info fs.FileInfo, err error) {
 		path = next
 	}
 	return "", nil, errors.New("too many symbolic links")
+}
+
+// isDescriptor knows the links of proc_pid_fd(5), at the end of /dev/stdout too:
+// to replace the file behind one loses what its owner writes from then on.
+func isDescriptor(path string) bool {
+	dir := filepath.Dir(path)
+	return dir == "/dev/fd" || strings.HasPrefix(dir, "/proc/") && filepath.Base(dir) == "fd"
 }
 
 func wantDirectory(dir string) error {
@@ -107,6 +118,8 @@ func inWords(err error) error {
 	var pathErr *fs.PathError
 	var linkErr *os.LinkError
 	switch {
+	case errors.Is(err, syscall.EBUSY):
+		return errors.New("it is a mount point, which cannot be replaced at once: mount its directory instead, or write to standard output")
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("its directory is not writable: %w", fs.ErrPermission)
 	case errors.As(err, &pathErr):

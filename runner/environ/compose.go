@@ -58,11 +58,11 @@ func newMerge(c Config) (*merge, error) {
 		}
 	}
 	var errs [5]error
-	m.inherit, errs[0] = newGlobs("inherit", inherit, m.fold)
-	m.preserve, errs[1] = newGlobs("preserve-env", c.Preserve, m.fold)
-	m.only, errs[2] = newGlobs("only", c.Only, false)
-	m.exclude, errs[3] = newGlobs("exclude", c.Exclude, false)
-	m.allow, errs[4] = newGlobs("allow-name", c.AllowNames, m.fold)
+	m.inherit, errs[0] = newGlobs("--inherit", inherit, m.fold)
+	m.preserve, errs[1] = newGlobs("--preserve-env", c.Preserve, m.fold)
+	m.only, errs[2] = newGlobs("--only", c.Only, false)
+	m.exclude, errs[3] = newGlobs("--exclude", c.Exclude, false)
+	m.allow, errs[4] = newGlobs("--allow-name", c.AllowNames, m.fold)
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}
@@ -73,10 +73,10 @@ func newMerge(c Config) (*merge, error) {
 	switch c.OnConflict {
 	case NearestWins, RefuseConflict, FirstWins, LastWins:
 	default:
-		return nil, fmt.Errorf("on-conflict: %q is not error, first or last", c.OnConflict)
+		return nil, fmt.Errorf("--on-conflict: %q is not error, first or last", c.OnConflict)
 	}
 	if c.FileDir && len(c.Files) > 0 {
-		return nil, errors.New("file and file-dir exclude each other")
+		return nil, errors.New("--file and --file-dir exclude each other")
 	}
 	files, err := parseFiles(c.Files)
 	if err != nil {

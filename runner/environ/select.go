@@ -14,10 +14,10 @@ func parseFiles(list []string) (map[string]string, error) {
 	for _, arg := range list {
 		name, variable, given := strings.Cut(arg, "=")
 		if name == "" || given && badName(variable) != "" {
-			return nil, fmt.Errorf("file: %s is not SECRET or SECRET=VARIABLE", Display(arg))
+			return nil, fmt.Errorf("--file: %s is not SECRET or SECRET=VARIABLE", Display(arg))
 		}
 		if old, twice := files[name]; twice && old != variable {
-			return nil, fmt.Errorf("file: %s is named twice, with different variables", Display(name))
+			return nil, fmt.Errorf("--file: %s is named twice, with different variables", Display(name))
 		}
 		files[name] = variable
 	}
@@ -33,6 +33,7 @@ func (m *merge) selectSecrets() ([]Entry, error) {
 		seen       = make(map[string]string, len(secrets)) // folded final name -> server name
 		conflicts  []Conflict
 		onlyHits   bool
+		excluded   bool
 		renameHits int
 		fileHits   int
 	)
@@ -48,7 +49,9 @@ func (m *merge) selectSecrets() ([]Entry, error) {
 		}
 		wanted := len(m.Only) == 0 || m.only.match(s.Name)
 		onlyHits = onlyHits || wanted
-		if !wanted || m.exclude.match(s.Name) {
+		out := m.exclude.match(s.Name)
+		excluded = excluded || out
+		if !wanted || out {
 			m.plan.Skipped = append(m.plan.Skipped, Skipped{final, s.Name, s.Source, "not selected"})
 			continue
 		}
@@ -77,7 +80,7 @@ func (m *merge) selectSecrets() ([]Entry, error) {
 	if err := m.checkFiles(selected, seen, fileHits); err != nil {
 		return nil, err
 	}
-	m.warnSelection(selected, onlyHits, renameHits)
+	m.warnSelection(onlyHits, excluded, renameHits)
 	return selected, nil
 }
 
@@ -114,7 +117,7 @@ func (m *merge) settle(s *Secret) (Entry, *Conflict, error) {
 		}
 		won, losers = rivals[0], append(rivals[1:], rest...)
 		if won.Value.IsZero() && !m.NamesOnly {
-			return Entry{}, nil, fmt.Errorf("on-conflict: the value of %s in %s was not fetched", Display(s.Name), won.Source)
+			return Entry{}, nil, fmt.Errorf("--on-conflict: the value of %s in %s was not fetched", Display(s.Name), won.Source)
 		}
 	}
 	e := Entry{
@@ -138,7 +141,7 @@ func (m *merge) checkFiles(selected []Entry, seen map[string]string, hits int) e
 			}
 		}
 		slices.Sort(unknown)
-		return fmt.Errorf("file: no selected secret is called %s", displayAll(unknown))
+		return fmt.Errorf("--file: no selected secret is called %s", displayAll(unknown))
 	}
 	for i := range selected {
 		e := &selected[i]
@@ -147,11 +150,11 @@ func (m *merge) checkFiles(selected []Entry, seen map[string]string, hits int) e
 		}
 		key := foldName(e.Variable, m.fold)
 		if other, taken := seen[key]; taken {
-			return fmt.Errorf("file: the path of %s would be in %s, which belongs to %s",
+			return fmt.Errorf("--file: the path of %s would be in %s, which belongs to %s",
 				Display(e.Secret), Display(e.Variable), Display(other))
 		}
 		if Guarded(e.Variable, m.fold) && !m.allow.match(e.Variable) {
-			return fmt.Errorf("file: %s is a guarded name (--allow-name lets it through)", Display(e.Variable))
+			return fmt.Errorf("--file: %s is a guarded name (--allow-name lets it through)", Display(e.Variable))
 		}
 		seen[key] = e.Secret
 	}
@@ -160,9 +163,12 @@ func (m *merge) checkFiles(selected []Entry, seen map[string]string, hits int) e
 
 // warnSelection speaks of options that matched nothing: most likely a typo, but
 // a shared project file may name secrets that only some environments have.
-func (m *merge) warnSelection(selected []Entry, onlyHits bool, renameHits int) {
+func (m *merge) warnSelection(onlyHits, excluded bool, renameHits int) {
 	if len(m.Only) > 0 && !onlyHits {
 		m.warn("no secret matches --only " + displayAll(slices.Sorted(slices.Values(m.Only))))
+	}
+	if len(m.Exclude) > 0 && !excluded {
+		m.warn("no secret matches --exclude " + displayAll(slices.Sorted(slices.Values(m.Exclude))))
 	}
 	if renameHits == len(m.Rename) {
 		return
