@@ -227,7 +227,7 @@ func TestR7Statuses(t *testing.T) {
 		status int
 		words  []string
 	}{
-		{[]string{"nosuchcmd"}, 127, []string{"nosuchcmd", "no such file or directory"}},
+		{[]string{"nosuchcmd"}, 127, []string{"nosuchcmd", "not found on PATH"}},
 		{[]string{"./nosuchcmd"}, 127, []string{"./nosuchcmd", "no such file or directory"}},
 		{[]string{"./noexec"}, 126, []string{"./noexec", "permission denied"}},
 		{[]string{"./dirx"}, 126, []string{"./dirx", "is a directory"}},
