@@ -16,6 +16,7 @@ import (
 func TestADay(t *testing.T) {
 	for _, events := range []bool{false, true} {
 		t.Run(fmt.Sprintf("events=%v", events), func(t *testing.T) {
+			t.Parallel()
 			synctest.Test(t, func(t *testing.T) { aDay(t, events) })
 		})
 	}
