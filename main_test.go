@@ -5,7 +5,10 @@ package main
 import (
 	"flag"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -21,6 +24,15 @@ const raceOptions = "atexit_sleep_ms=0"
 // infuse itself, and small children.
 func TestMain(m *testing.M) {
 	os.Setenv("GORACE", raceOptions)
+	if strings.HasSuffix(os.Args[0], ".test") {
+		// What whoever runs the tests ignores (a shell's `&`: INT; nohup: HUP) the programs of the tests do not: a handler
+		// becomes the default action in a child.
+		for _, s := range []os.Signal{syscall.SIGHUP, syscall.SIGINT} {
+			if signal.Ignored(s) {
+				signal.Notify(make(chan os.Signal, 1), s)
+			}
+		}
+	}
 	testscript.Main(m, map[string]func(){
 		"infuse":    main,
 		"child":     childMain,

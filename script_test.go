@@ -32,7 +32,7 @@ const patience = 60 * time.Second
 //	tell NAME LINE             write a line to its stdin; tell NAME closes it
 //	waitstatus N|SIGNAL NAME   wait for its end
 //	waitfile FILE REGEXP       wait until a file matches
-//	outcount NAME REGEXP N     its stdout matches so often
+//	outcount NAME REGEXP N     its stdout matches so often; errcount, its stderr; "all" is as often as there are lines
 //	server ...                 the development server, see server_test.go
 //	identity, platform, servicetoken  workload identities, see platform_test.go
 //
@@ -49,7 +49,8 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"tell":       cmdTell,
 		"waitstatus": cmdWaitStatus,
 		"waitfile":   cmdWaitFile,
-		"outcount":   cmdOutCount,
+		"outcount":   func(ts *testscript.TestScript, neg bool, args []string) { cmdCount(ts, neg, args, (*job).stdout) },
+		"errcount":   func(ts *testscript.TestScript, neg bool, args []string) { cmdCount(ts, neg, args, (*job).stderr) },
 		"server":     cmdServer,
 
 		"identity":     cmdIdentity,
@@ -248,13 +249,19 @@ func cmdWaitFile(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Fatalf("%s never matched %q:\n%s", args[0], args[1], body)
 }
 
-func cmdOutCount(ts *testscript.TestScript, neg bool, args []string) {
+func (j *job) stdout() string { return j.out.String() }
+func (j *job) stderr() string { return j.err.String() }
+
+func cmdCount(ts *testscript.TestScript, neg bool, args []string, stream func(*job) string) {
 	if neg || len(args) != 3 {
-		ts.Fatalf("usage: outcount NAME REGEXP N")
+		ts.Fatalf("usage: outcount|errcount NAME REGEXP N|all")
 	}
+	out := stream(findJob(ts, args[0]))
 	want, err := strconv.Atoi(args[2])
+	if args[2] == "all" {
+		want, err = strings.Count(out, "\n"), nil
+	}
 	ts.Check(err)
-	out := findJob(ts, args[0]).out.String()
 	if got := len(regexp.MustCompile("(?m)"+args[1]).FindAllString(out, -1)); got != want {
 		ts.Fatalf("%q matches %d times, want %d:\n%s", args[1], got, want, out)
 	}

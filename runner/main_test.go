@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"syscall"
 	"testing"
@@ -35,7 +36,18 @@ func TestMain(m *testing.M) {
 	}
 	// The race detector lets each process sleep for a second when it ends (atexit_sleep_ms), and these tests end hundreds.
 	os.Setenv("GORACE", strings.TrimSpace("atexit_sleep_ms=0 "+os.Getenv("GORACE")))
+	defaultSignals()
 	os.Exit(m.Run())
+}
+
+// defaultSignals gives the processes of the tests the default actions of what whoever started the tests ignores, such as a
+// shell's `&` (INT) or nohup (HUP). A handler becomes the default action in a child; and Go keeps these six ignored only.
+func defaultSignals() {
+	for _, s := range []os.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU, syscall.SIGCONT} {
+		if signal.Ignored(s) {
+			signal.Notify(make(chan os.Signal, 1), s)
+		}
+	}
 }
 
 // roles are the programs of the tests.
@@ -143,7 +155,7 @@ func roleSupervise(args []string) {
 	events := flags.String("events", "", "file for events")
 	file := flags.String("file", "", "NAME=CONTENT as a sealed file")
 	verbose := flags.Bool("v", false, "")
-	after := flags.Duration("cancel-after", 0, "end the context after this")
+	cancelOn := flags.String("cancel-on", "", "end the context when this file is there")
 	spin := flags.Bool("spin", false, "keep the processors busy")
 	helpers := flags.Int("helpers", 0, "run so many helpers by os/exec and check their status")
 	registered := flags.Bool("registered", false, "run them through Helpers")
@@ -195,7 +207,7 @@ func roleSupervise(args []string) {
 		feed = make(chan struct{})
 		go func() {
 			defer close(feed)
-			feedChanges(*control, base, sealed, changes, quit)
+			feedChanges(*control, *events, base, sealed, changes, quit)
 		}()
 	}
 	if *events != "" {
@@ -251,8 +263,16 @@ func roleSupervise(args []string) {
 		cfg.Helpers = &Helpers{}
 	}
 	runContext, cancel := context.WithCancelCause(context.Background())
-	if *after > 0 {
-		time.AfterFunc(*after, func() { cancel(errors.New("time is up")) })
+	if *cancelOn != "" {
+		go func() {
+			for {
+				if _, err := os.Stat(*cancelOn); err == nil {
+					cancel(errors.New("the file is there"))
+					return
+				}
+				time.Sleep(time.Millisecond)
+			}
+		}()
 	}
 	wait := runHelpers(*helpers, cfg.Helpers)
 	st, err := Supervise(runContext, cfg)
@@ -283,7 +303,10 @@ type eventLine struct {
 	Failed   bool
 }
 
-func feedChanges(fifo string, base []string, sealed func(int) []File, changes chan<- Change, quit <-chan struct{}) {
+// eventTaken is written when the supervisor has a change: the channel has no buffer, and what comes later is later for it.
+const eventTaken EventKind = "taken"
+
+func feedChanges(fifo, events string, base []string, sealed func(int) []File, changes chan<- Change, quit <-chan struct{}) {
 	f, err := os.OpenFile(fifo, os.O_RDWR|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		failRole(err)
@@ -331,6 +354,14 @@ func feedChanges(fifo string, base []string, sealed func(int) []File, changes ch
 		case changes <- c:
 		case <-quit:
 			return
+		}
+		if events != "" {
+			out, err := os.OpenFile(events, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+			if err != nil {
+				failRole(err)
+			}
+			_ = json.NewEncoder(out).Encode(eventLine{Kind: string(eventTaken), Reason: c.Reason})
+			_ = out.Close()
 		}
 	}
 }

@@ -282,7 +282,7 @@ func TestR45Process1Drains(t *testing.T) {
 }
 
 func TestR46SweepAfterShutdown(t *testing.T) {
-	command := `sh -c 'echo a=$$; exec sleep 1000' & setsid sh -c 'echo b=$$; exec sleep 1000' & (setsid sh -c 'echo c=$$; trap "" TERM; while :; do sleep 0.1; done' &) ; trap 'exit 4' TERM; wait; wait; wait`
+	command := `trap 'exit 4' TERM; sh -c 'echo a=$$; exec sleep 1000' & setsid sh -c 'echo b=$$; exec sleep 1000' & (setsid sh -c 'echo c=$$; trap "" TERM; while :; do sleep 0.1; done' &) ; wait; wait; wait`
 	s := supervised(t, []string{"-stop-timeout", "300ms"}, "sh", "-c", command)
 	pids := []int{s.number("a"), s.number("b"), s.number("c")}
 	s.signal(syscall.SIGTERM)
@@ -471,18 +471,14 @@ func TestR56ExitsWithTheChild(t *testing.T) {
 }
 
 func TestR56FailsWithNewerSecretsKnown(t *testing.T) {
-	s := supervised(t, []string{"-min-gap", "1ms"}, "sh", "-c", `echo gen=$GEN; [ $GEN = 0 ] || exec sleep 1000; trap 'exit 1' USR1; while :; do sleep 0.01; done`)
+	s := supervised(t, []string{"-min-gap", "1ms"}, "sh", "-c", `trap 'exit 1' USR1; echo gen=$GEN; [ $GEN = 0 ] || exec sleep 1000; while :; do sleep 0.01; done`)
 	s.prints("gen=0")
 	s.change("splay=1h restart")
 	s.change("splay=1h restart")
-	// A signal that comes after the changes were taken: they come over a pipe, in order, but not with it.
-	s.change("splay=1h restart")
-	eventually(t, "a restart in the newest environment", func() bool {
-		if s.count(EventStarted) == 1 {
-			_ = s.cmd.Process.Signal(syscall.SIGUSR1)
-		}
-		return strings.Contains(s.out.String(), "gen=") && s.count(EventStarted) == 2
-	})
+	s.await(eventTaken, 2)
+	s.signal(syscall.SIGUSR1)
+	s.prints("gen=2")
+	s.await(EventStarted, 2)
 	s.signal(syscall.SIGTERM)
 	s.ends(killed(syscall.SIGTERM))
 }
@@ -525,7 +521,7 @@ func TestR58Exit(t *testing.T) {
 }
 
 func TestR58Exec(t *testing.T) {
-	s := supervised(t, nil, "sh", "-c", `echo child=$$ ; trap 'exit 0' TERM; while :; do sleep 0.01; done`)
+	s := supervised(t, nil, "sh", "-c", `trap 'exit 0' TERM; echo child=$$; while :; do sleep 0.01; done`)
 	child := s.number("child")
 	script(t, filepath.Join(s.dir, "reload"), "#!/bin/sh\necho \"helper $GEN for $INFUSE_CHILD_PID $*\"; cat; exit $GEN\n")
 	s.change("exec ./reload a b")
@@ -590,7 +586,7 @@ func TestRollbackOfAChildThatDies(t *testing.T) {
 }
 
 func TestContextEndsTheTree(t *testing.T) {
-	s := supervised(t, []string{"-cancel-after", "200ms"}, "sh", "-c", `(setsid sh -c 'echo left=$$; exec sleep 1000' &); trap 'exit 12' TERM; while :; do sleep 0.01; done`)
+	s := supervised(t, []string{"-cancel-on", "go"}, "sh", "-c", `trap 'exit 12' TERM; (setsid sh -c 'echo left=$$; mkdir go; exec sleep 1000' &); while :; do sleep 0.01; done`)
 	s.ends(exited(12))
 	if alive(s.number("left")) {
 		t.Error("not the whole tree was stopped")
@@ -615,7 +611,7 @@ func TestPipeOnStdin(t *testing.T) {
 }
 
 func TestNothingIsLeftInTheProcess(t *testing.T) {
-	s := supervised(t, []string{"-linger", "left", "-min-gap", "1ms", "-max-gap", "1ms", "-file", "CERT=x"}, "sh", "-c", `(sleep 0 &); echo gen=$GEN; trap 'exit 0' TERM; while :; do sleep 0.01; done`)
+	s := supervised(t, []string{"-linger", "left", "-min-gap", "1ms", "-max-gap", "1ms", "-file", "CERT=x"}, "sh", "-c", `trap 'exit 0' TERM; (sleep 0 &); echo gen=$GEN; while :; do sleep 0.01; done`)
 	for gen := range 5 {
 		s.prints(fmt.Sprintf("gen=%d\n", gen))
 		s.change("restart")
