@@ -13,15 +13,25 @@ import (
 
 // board shows the state of a supervised program to the outside: in the file of
 // --status-file, and to systemd. Names only, never a value.
+//
+// A goroutine of its own writes: a file system that hangs, or a service manager
+// that does not read, must not keep the runner from passing a signal on.
 type board struct {
 	p        *program
 	file     string
 	notifier *runner.Notifier
+	wake     chan struct{}
+	done     chan struct{}
 
 	mu     sync.Mutex
 	status statusFile
-	failed complaint
+	notes  []func() error // for the service manager, in order
+
+	failed complaint // of the goroutine
 }
+
+// boardPatience is how long the last state may take to be written.
+const boardPatience = time.Second
 
 // statusFile is what --status-file holds, as JSON. Times are RFC 3339, ages seconds.
 type statusFile struct {
@@ -41,14 +51,53 @@ type statusFile struct {
 }
 
 func newBoard(p *program, file string, notifier *runner.Notifier, read *reading, plan *environ.Plan) *board {
-	b := &board{p: p, file: file, notifier: notifier}
+	b := &board{p: p, file: file, notifier: notifier, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	b.status = statusFile{
 		State: "starting", Source: read.snapshot.Source, FetchedAt: read.snapshot.FetchedAt,
 		Environment: read.scope.Environment, Names: secretNames(plan),
 	}
-	b.write()
+	b.changed()
+	go func() {
+		defer close(b.done)
+		for range b.wake {
+			b.show()
+		}
+	}()
 	return b
 }
+
+// close shows the last state, if that is possible. Nobody may change it any more.
+func (b *board) close() {
+	close(b.wake)
+	select {
+	case <-b.done:
+	case <-time.After(boardPatience):
+	}
+}
+
+// changed has the state shown, sooner or later.
+func (b *board) changed() {
+	select {
+	case b.wake <- struct{}{}:
+	default: // it is about to be
+	}
+}
+
+// show tells the service manager what it has not been told, and writes the file.
+func (b *board) show() {
+	b.mu.Lock()
+	status, notes := b.status, b.notes
+	b.notes = nil
+	b.mu.Unlock()
+	for _, note := range notes {
+		if err := note(); err != nil {
+			b.p.log.Debug("the service manager was not told", "reason", err)
+		}
+	}
+	b.write(status)
+}
+
+func (b *board) note(send func() error) { b.notes = append(b.notes, send) }
 
 // secretNames are the final names that come from the store.
 func secretNames(plan *environ.Plan) []string {
@@ -70,7 +119,8 @@ func (b *board) observe(e runner.Event) {
 	switch e.Kind {
 	case runner.EventStarted:
 		b.status.State, b.status.PID, b.status.Restarts = "running", e.PID, e.Restarts
-		_ = b.notifier.Ready(fmt.Sprintf("running with %d secrets, %d restarts", len(b.status.Names), e.Restarts))
+		text := fmt.Sprintf("running with %d secrets, %d restarts", len(b.status.Names), e.Restarts)
+		b.note(func() error { return b.notifier.Ready(text) })
 	case runner.EventStopped:
 		b.status.PID = 0
 		b.leave(e)
@@ -80,9 +130,9 @@ func (b *board) observe(e runner.Event) {
 		b.status.RolledBack = true
 	case runner.EventExiting:
 		b.status.State, b.status.PID = "ended", 0
-		_ = b.notifier.Stopping()
+		b.note(b.notifier.Stopping)
 	}
-	b.write()
+	b.changed()
 }
 
 // leave tells a restart from the end. The difference matters to systemd: after
@@ -92,10 +142,10 @@ func (b *board) leave(e runner.Event) {
 	case b.status.State == "stopping": // what the child left behind is swept
 	case e.Final:
 		b.status.State = "stopping"
-		_ = b.notifier.Stopping()
+		b.note(b.notifier.Stopping)
 	case b.status.State != "restarting":
 		b.status.State = "restarting"
-		_ = b.notifier.Reloading("restarting: " + e.Reason)
+		b.note(func() error { return b.notifier.Reloading("restarting: " + e.Reason) })
 	}
 }
 
@@ -110,7 +160,7 @@ func (b *board) checked(snapshot *fetch.Snapshot, err error) {
 	} else {
 		b.status.Source, b.status.FetchedAt = snapshot.Source, snapshot.FetchedAt
 	}
-	b.write()
+	b.changed()
 }
 
 // delivered takes in a new set.
@@ -119,19 +169,19 @@ func (b *board) delivered(plan *environ.Plan) {
 	defer b.mu.Unlock()
 	now := b.p.now()
 	b.status.LastChange, b.status.Names, b.status.RolledBack = &now, secretNames(plan), false
-	b.write()
+	b.changed()
 }
 
 // write replaces the status file. A disk that is full must not end the program:
 // it is said now and then.
-func (b *board) write() {
+func (b *board) write(status statusFile) {
 	if b.file == "" {
 		return
 	}
 	now := b.p.now()
-	b.status.WrittenAt = now
-	b.status.AgeSeconds = int64(now.Sub(b.status.FetchedAt) / time.Second)
-	body, err := json.MarshalIndent(b.status, "", "  ")
+	status.WrittenAt = now
+	status.AgeSeconds = int64(now.Sub(status.FetchedAt) / time.Second)
+	body, err := json.MarshalIndent(status, "", "  ")
 	if err == nil {
 		err = saveFile(b.file, append(body, '\n'), 0o644)
 	}

@@ -139,6 +139,7 @@ func (c *runCommand) supervise(p *program, read *reading, plan *environ.Plan, s 
 	})
 	cancel()
 	loops.Wait()
+	board.close()
 	if err != nil {
 		return err
 	}

@@ -333,3 +333,26 @@ func TestComplaintsGrowApart(t *testing.T) {
 		t.Error("a new trouble is not said at once")
 	}
 }
+
+// TestServiceManagerThatDoesNotRead must not make infuse deaf.
+func TestServiceManagerThatDoesNotRead(t *testing.T) {
+	t.Parallel()
+	socket, dir := openNotifySocket(t), t.TempDir()
+	filler, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: socket.path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer filler.Close()
+	for err == nil { // until its queue is full
+		_ = filler.SetWriteDeadline(time.Now().Add(50 * time.Millisecond))
+		_, err = filler.Write([]byte("STATUS=x"))
+	}
+	writeFile(t, filepath.Join(dir, "store/dev.env"), "A=1\n")
+	r := startRun(t, dir, []string{"NOTIFY_SOCKET=" + socket.path}, ownInfuse(t), "run", "--url", "file:store", "-e", "dev",
+		"--watch", "--", "sh", "-c", `trap 'echo hup' HUP; trap 'exit 4' TERM; echo "ready $A"; while :; do sleep 0.02; done`)
+	r.says("^ready 1$")
+	r.signal(syscall.SIGHUP)
+	r.says("^hup$")
+	r.signal(syscall.SIGTERM)
+	r.ends("exit status 4")
+}
