@@ -617,7 +617,7 @@ func TestR47SupervisorIsKilledOnATerminal(t *testing.T) {
 	})
 }
 
-// TestR34StdinIsAPipe: a terminal is there although the standard input is none.
+// TestR27StdinIsAPipe: a terminal is there although the standard input is none.
 func TestR27StdinIsAPipe(t *testing.T) {
 	eachWrapper(t, func(t *testing.T, wrapper string) {
 		c := openShell(t, "bash")

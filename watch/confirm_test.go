@@ -56,6 +56,7 @@ func TestPushedChangeIsConfirmedAtOnce(t *testing.T) {
 	}
 }
 
+// TestChangeBackCancels is R51: what is as it was needs no restart.
 func TestChangeBackCancels(t *testing.T) {
 	c := watch.NewConfirm(time.Minute, look(watch.Poll, set("A", "1")))
 	want(t, c.Look(look(watch.Poll, set("A", "2"))), watch.LookAgain)

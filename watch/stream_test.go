@@ -58,7 +58,7 @@ func TestPushedChangeActsAtOnce(t *testing.T) {
 	})
 }
 
-// TestManyEditsActOnce: a person changes twenty secrets, one every 80 ms.
+// TestManyEditsActOnce (R51): a person changes twenty secrets, one every 80 ms.
 func TestManyEditsActOnce(t *testing.T) {
 	streaming(t, devserver.Identity{}, func(t *testing.T, w *world, a *app) {
 		for i := range 20 {
@@ -76,7 +76,7 @@ func TestManyEditsActOnce(t *testing.T) {
 	})
 }
 
-// TestEndlessEditsActInTime: the quiet never comes, five seconds are enough.
+// TestEndlessEditsActInTime (R51): the quiet never comes, five seconds are enough.
 func TestEndlessEditsActInTime(t *testing.T) {
 	streaming(t, devserver.Identity{}, func(t *testing.T, w *world, a *app) {
 		_, before, _ := a.snapshot()
