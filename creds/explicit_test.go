@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"infuse/creds"
 	"infuse/fetch/secret"
@@ -301,6 +302,30 @@ func TestEnvironmentNames(t *testing.T) {
 	for i, name := range names {
 		if !strings.HasPrefix(name, "INFISICAL_") || i > 0 && names[i-1] >= name {
 			t.Errorf("%s is foreign, or out of order", name)
+		}
+	}
+}
+
+// TestReadClaims: what a token says is read for people: fit for a terminal, and
+// never more than it says.
+func TestReadClaims(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		token string
+		want  creds.Claims
+	}{
+		{"of an identity", jwt(map[string]any{"identityId": "id", "identityName": "ci", "orgId": "org", "numUsesLimit": 3, "iat": 10, "exp": 20}),
+			creds.Claims{IdentityID: "id", IdentityName: "ci", OrganizationID: "org", Uses: 3, NotBefore: time.Unix(10, 0), ExpiresAt: time.Unix(20, 0)}},
+		{"no limits", jwt(map[string]any{"identityId": "id", "numUsesLimit": 0}), creds.Claims{IdentityID: "id"}},
+		{"absurd limits", jwt(map[string]any{"numUsesLimit": 1e300, "exp": 1e300, "nbf": -5}), creds.Claims{}},
+		{"a name for the terminal", jwt(map[string]any{"identityId": "id", "identityName": "\x1b[2Jci"}), creds.Claims{IdentityID: "id"}},
+		{"other types", jwt(map[string]any{"identityId": 7}), creds.Claims{}},
+		{"not a JWT", "opaque", creds.Claims{}},
+		{"not base64", "a.!.c", creds.Claims{}},
+		{"a service token", "st.a.b", creds.Claims{}},
+	} {
+		if got := creds.ReadClaims(secret.New(c.token)); got != c.want {
+			t.Errorf("%s: got %+v, want %+v", c.name, got, c.want)
 		}
 	}
 }

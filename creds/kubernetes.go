@@ -1,6 +1,10 @@
 package creds
 
-import "os"
+import (
+	"errors"
+	"io/fs"
+	"os"
+)
 
 // serviceAccountToken is where Kubernetes projects the token of the pod's
 // service account (https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/).
@@ -23,5 +27,9 @@ func kubernetes(in *input, _ string) (proof, error) {
 	if path == "" {
 		what, path = "service account token", serviceAccountToken
 	}
-	return jwtFrom(source{what: what, path: path})
+	p, err := jwtFrom(source{what: what, path: path})
+	if errors.Is(err, fs.ErrNotExist) {
+		err = wrong("this needs a pod that mounts its service account's token; INFISICAL_KUBERNETES_SERVICE_ACCOUNT_TOKEN_PATH names another file", "%w", err)
+	}
+	return p, err
 }
