@@ -104,6 +104,7 @@ func (p *program) chain(f *readFlags) *creds.Chain {
 		Run:               p.helpers.Run,
 		Now:               p.now,
 		Keyring:           p.keyring,
+		Notify:            p.sayWait,
 	})
 }
 

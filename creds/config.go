@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"infuse/creds/vault"
+	"infuse/fetch/api"
 	"infuse/fetch/secret"
 )
 
@@ -39,6 +40,7 @@ type Config struct {
 	Now            func() time.Time // nil means time.Now
 	Keyring        vault.Keyring    // nil means the system's
 	Platform       *http.Client     // for metadata endpoints; nil means one without proxies
+	Notify         func(api.Wait)   // told before a platform's endpoint is asked again; nil: nobody
 }
 
 // Default is the standard chain: credential process, explicit, environment,

@@ -14,6 +14,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"infuse/fetch/api"
 )
 
 // Metadata servers are close by, and known to stumble while a machine starts:
@@ -101,6 +103,9 @@ func (in *input) platform(ctx context.Context, call platformCall) ([]byte, error
 		wait := pause/2 + rand.N(pause/2) // a node's pods start together
 		if ctx.Err() != nil || time.Since(began)+wait > call.patience(err) {
 			return nil, last
+		}
+		if in.Notify != nil {
+			in.Notify(api.Wait{Reason: err.Error(), Delay: wait})
 		}
 		select {
 		case <-time.After(wait):

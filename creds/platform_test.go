@@ -246,6 +246,8 @@ func TestPlatformIsNotReadyYet(t *testing.T) {
 				b.set("INFISICAL_MACHINE_IDENTITY_ID=" + b.id)
 				b.handle(gcpMetadata, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, token) })
 				began := time.Now()
+				var waits []api.Wait
+				b.config.Notify = func(w api.Wait) { waits = append(waits, w) }
 				b.config.Platform = &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
 					if time.Since(began) < c.until {
 						return c.resp, c.err
@@ -258,6 +260,14 @@ func TestPlatformIsNotReadyYet(t *testing.T) {
 				}
 				if took := time.Since(began); took < c.least || took > c.least+6*time.Second {
 					t.Errorf("took %s", took)
+				}
+				if (len(waits) > 0) != (c.least > 0) {
+					t.Errorf("%d waits were told", len(waits))
+				}
+				for _, w := range waits {
+					if !strings.HasPrefix(w.Reason, "GET http://metadata.google.internal/") || strings.Contains(w.Reason, "audience") || w.Delay <= 0 || w.Delay > 3*time.Second {
+						t.Errorf("told %+v", w)
+					}
 				}
 			})
 		})
