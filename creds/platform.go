@@ -25,7 +25,7 @@ import (
 // (https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token#error-handling).
 // So an answer that may pass is asked for again, as long as that is worth it.
 const (
-	platformLimit    = 5 * time.Second // of one request
+	platformLimit    = 5 * time.Second // of one request, and twice that of one to a public service
 	platformPause    = 200 * time.Millisecond
 	platformPauseMax = 3 * time.Second
 	platformPatience = 10 * time.Second
@@ -147,7 +147,11 @@ type finalError string
 func (e finalError) Error() string { return string(e) }
 
 func (call platformCall) send(whole context.Context, client *http.Client) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(whole, platformLimit)
+	limit := platformLimit
+	if strings.HasPrefix(call.url, "https:") {
+		limit *= 2
+	}
+	ctx, cancel := context.WithTimeout(whole, limit)
 	defer cancel()
 	method := call.method
 	if method == "" {
@@ -170,7 +174,7 @@ func (call platformCall) send(whole context.Context, client *http.Client) ([]byt
 	case errors.Is(whole.Err(), context.DeadlineExceeded):
 		return nil, &timeoutError{what + ": no answer"}
 	case ctx.Err() != nil && whole.Err() == nil:
-		return nil, fmt.Errorf("%s: no answer within %s", what, platformLimit)
+		return nil, fmt.Errorf("%s: no answer within %s", what, limit)
 	default:
 		if e, ok := errors.AsType[*url.Error](err); ok {
 			err = e.Err // its own words repeat the query

@@ -63,8 +63,9 @@ func (w writer) seal(t testing.TB, plain []byte) string {
 // derive is PBKDF2 with HMAC-SHA-256, RFC 8018 section 5.2: the first 16 bytes
 // of its first block.
 func derive(passphrase string, salt []byte, rounds int) []byte {
+	h := hmac.New(sha256.New, []byte(passphrase))
 	prf := func(data []byte) []byte {
-		h := hmac.New(sha256.New, []byte(passphrase))
+		h.Reset()
 		h.Write(data)
 		return h.Sum(nil)
 	}
