@@ -146,6 +146,9 @@ func (s scopeReport) describe() string {
 	for _, path := range s.Paths {
 		where = join(where, path)
 	}
+	if where == "" {
+		where = "nothing is named"
+	}
 	if s.Readable {
 		return fmt.Sprintf("%s: readable, %s from %s", where, countOf(s.Secrets, "secret"), s.Source)
 	}

@@ -33,7 +33,7 @@ func (e *NotConfiguredError) Error() string {
 
 // Hint names the usual ways to give one.
 func (e *NotConfiguredError) Hint() string {
-	return "set INFISICAL_CLIENT_ID and INFISICAL_CLIENT_SECRET, or INFISICAL_TOKEN, or run 'infisical login'"
+	return "set INFISICAL_CLIENT_ID and INFISICAL_CLIENT_SECRET, or INFISICAL_TOKEN, or INFISICAL_MACHINE_IDENTITY_ID where the platform vouches for this machine, or run 'infisical login'"
 }
 
 // LoginError is a login that failed. Final reports whether the server refused
