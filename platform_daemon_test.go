@@ -46,7 +46,7 @@ func servePlatform(method, address string, command []string) (int, error) {
 	server := devserver.New(devserver.Config{})
 	project := server.AddProject(devserver.ProjectConfig{Slug: "shop"})
 	project.Set("dev", "/", "PLAIN", "value")
-	id, err := addWorkload(server, method, nil)
+	id, err := addWorkload(server, newUUID(), method, nil)
 	if err != nil {
 		return 0, err
 	}

@@ -28,6 +28,7 @@ import (
 //	identity METHOD [CLAIM=VALUE...]   give the server an identity that logs in by METHOD and is verified as the real one does;
 //	                                   sets INFISICAL_MACHINE_IDENTITY_ID, and takes the client id and secret away.
 //	                                   CLAIM=VALUE is what the identity is bound to instead; organization=SLUG its sub-organisation
+//	identity again METHOD [...]        bind the last identity anew
 //	identity role ROLE                 admin, member, viewer or none: what the last identity may do in the project
 //	identity uses N FILE               write a token that is good for N requests to FILE
 //	identity user EMAIL FILE           write what "infisical login" of a new user stores to FILE
@@ -293,7 +294,11 @@ func cmdIdentity(ts *testscript.TestScript, neg bool, args []string) {
 		st.server.SetRole(ts.Getenv("INFISICAL_MACHINE_IDENTITY_ID"), st.server.project.ID(), role)
 		return
 	}
-	id, err := addWorkload(st.server.Server, args[0], claimsOf(ts, args[1:]))
+	uuid := newUUID()
+	if args[0] == "again" {
+		uuid, args = ts.Getenv("INFISICAL_MACHINE_IDENTITY_ID"), args[1:]
+	}
+	id, err := addWorkload(st.server.Server, uuid, args[0], claimsOf(ts, args[1:]))
 	ts.Check(err)
 	ts.Setenv("INFISICAL_MACHINE_IDENTITY_ID", id.ID)
 	ts.Setenv("INFISICAL_CLIENT_ID", "")

@@ -117,13 +117,14 @@ var methodRoutes = map[string]string{
 }
 
 // addWorkload adds an identity that logs in by one method, and that the server
-// verifies as the real one does. want overrides what it is bound to.
-func addWorkload(s *devserver.Server, method string, want map[string]any) (devserver.Identity, error) {
+// verifies as the real one does. want overrides what it is bound to; an
+// identity that is there already is bound anew.
+func addWorkload(s *devserver.Server, uuid, method string, want map[string]any) (devserver.Identity, error) {
 	route, ok := methodRoutes[method]
 	if !ok {
 		return devserver.Identity{}, fmt.Errorf("no such method: %s", method)
 	}
-	id := devserver.Identity{ID: newUUID(), Name: "ci-" + method}
+	id := devserver.Identity{ID: uuid, Name: "ci-" + method}
 	var verify devserver.VerifyFunc
 	switch method {
 	case "aws-iam":
