@@ -41,7 +41,7 @@ func main() {
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
 		now: time.Now,
 	}
-	log.SetOutput(io.Discard) // net/http quotes there what a server sent unasked
+	silenceLibraries()
 	os.Exit(p.main())
 }
 
@@ -54,6 +54,10 @@ func copied(args []string) []string {
 	return list
 }
 
+// silenceLibraries: net/http quotes on the standard logger what a server sent
+// unasked. Every word of ours goes through program.log.
+func silenceLibraries() { log.SetOutput(io.Discard) }
+
 // program is the process as the commands see it: what the kernel handed over.
 type program struct {
 	args    []string
@@ -63,9 +67,11 @@ type program struct {
 	stderr  io.Writer
 	now     func() time.Time
 	keyring vault.Keyring // nil: the system's
+	journal io.Writer     // nil: none; else every message goes there too, at any level: a test looks for secrets in it
 
 	log      *logger
 	said     map[string]bool // see warnOnce
+	json     bool            // the form of its messages
 	settings *settings
 	project  *projectFile   // nil: there is no .infisical.json
 	helpers  runner.Helpers // processes beside COMMAND that are not its tree

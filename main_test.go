@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 		}
 	}
 	testscript.Main(m, map[string]func(){
-		"infuse":    main,
+		"infuse":    journalMain,
 		"child":     childMain,
 		"catatonit": childMain, // the name of an init: see pid1.txtar
 		"platformd": platformMain,
@@ -46,7 +46,7 @@ func TestMain(m *testing.M) {
 // testdata/script. The development server runs in the test process; the
 // commands that scripts have beside testscript's own are in script_test.go.
 func TestScript(t *testing.T) {
-	testscript.Run(t, testscript.Params{
+	testscript.RunT(&scriptT{T: t}, testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
 		Cmds:                scriptCommands(),
 		Setup:               setupScript,

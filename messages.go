@@ -55,7 +55,7 @@ func usage(command string, err error) error {
 // report prints an error once: one line, then its hints; where messages are
 // JSON, as one object.
 func (p *program) report(err error) {
-	if _, asJSON := p.log.Handler().(*slog.JSONHandler); asJSON {
+	if p.json {
 		var hints []any
 		if all := allHints(err); len(all) > 0 {
 			hints = []any{"hints", all}
@@ -64,6 +64,9 @@ func (p *program) report(err error) {
 		return
 	}
 	w := p.stderr
+	if p.journal != nil {
+		w = io.MultiWriter(p.stderr, p.journal)
+	}
 	fmt.Fprintf(w, "infuse: %s\n", oneLine(err.Error()))
 	for _, hint := range allHints(err) {
 		fmt.Fprintf(w, "hint: %s\n", oneLine(hint))
@@ -203,9 +206,15 @@ func (p *program) newLogger(f *messageFlags) (*logger, error) {
 	}
 	switch strings.ToLower(f.LogFormat) {
 	case "json":
-		return newLogger(p.stderr, level, true), nil
+		p.json = true
 	case "text", "console", "plain":
-		return newLogger(p.stderr, level, false), nil
+		p.json = false
+	default:
+		return nil, &usageError{fmt.Errorf("--log-format: %q is not text or json", f.LogFormat)}
 	}
-	return nil, &usageError{fmt.Errorf("--log-format: %q is not text or json", f.LogFormat)}
+	log := newLogger(p.stderr, level, p.json)
+	if p.journal != nil {
+		log = slog.New(slog.NewMultiHandler(log.Handler(), newLogger(p.journal, slog.LevelDebug, p.json).Handler()))
+	}
+	return log, nil
 }

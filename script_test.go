@@ -75,8 +75,9 @@ func setupScript(env *testscript.Env) error {
 	}
 	env.Setenv("TESTDATA", filepath.Join(here, "testdata"))
 	env.Setenv("SAMPLE", filepath.Join(here, "creds", "testdata", "credential-process.sh"))
-	env.Values[stateKey{}] = &scriptState{jobs: map[string]*job{}}
-	return nil
+	t := env.T().(*scriptT)
+	env.Values[stateKey{}] = &scriptState{jobs: map[string]*job{}, t: t}
+	return watchForLeaks(env, t)
 }
 
 type stateKey struct{}
@@ -87,6 +88,7 @@ type scriptState struct {
 	server *scriptServer
 
 	platform *scriptPlatform
+	t        *scriptT
 }
 
 func state(ts *testscript.TestScript) *scriptState {
@@ -152,6 +154,7 @@ func cmdStart(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Defer(func() {
 		_ = j.cmd.Process.Kill()
 		<-j.done
+		state(ts).t.secret.scan(state(ts).t, "stderr of "+args[0], j.err.String())
 	})
 }
 

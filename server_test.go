@@ -169,10 +169,11 @@ func startServer(ts *testscript.TestScript, args []string) *scriptServer {
 		s.project = s.AddProject(devserver.ProjectConfig{Slug: "shop", Name: "Shop"})
 	}
 	s.identity = s.AddIdentity(devserver.Identity{Name: "ci"})
+	handler := state(ts).t.secret.listen(s)
 	if secure {
-		s.http = startTLS(ts, s)
+		s.http = startTLS(ts, handler)
 	} else {
-		s.http = httptest.NewServer(s)
+		s.http = httptest.NewServer(handler)
 	}
 	ts.Defer(func() {
 		s.http.CloseClientConnections()
