@@ -37,7 +37,7 @@ const patience = 60 * time.Second
 //	identity, platform, servicetoken  workload identities, see platform_test.go
 //
 // and the conditions [namespaces] (PID namespaces may be made here), [netns]
-// (network and mount namespaces may be made here, and ip is installed) and
+// (network and mount namespaces may be made here, and ip is installed), [root] and
 // [installed:PROGRAM], which is an error instead of false where INFUSE_TEST_REQUIRE=1.
 func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
@@ -225,6 +225,9 @@ func installed(condition string) (bool, error) {
 	}
 	if condition == "netns" {
 		return exec.Command("unshare", "--net", "--mount", "ip", "link", "set", "lo", "up").Run() == nil, nil
+	}
+	if condition == "root" {
+		return os.Geteuid() == 0, nil
 	}
 	program, ok := strings.CutPrefix(condition, "installed:")
 	if !ok {
