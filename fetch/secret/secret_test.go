@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -47,6 +49,40 @@ func TestNothingPrintsIt(t *testing.T) {
 			t.Fatalf("a printer showed the secret as %q", form)
 		}
 	}
+}
+
+// TestPanicShowsNothing: what the runtime prints of a value that somebody
+// panics with, and of the arguments in the stack traces.
+func TestPanicShowsNothing(t *testing.T) {
+	if seed := os.Getenv("SECRET_TEST_PANIC"); seed != "" {
+		panicWith(seed, secret.New("s3cr3t-"+seed))
+	}
+	for _, seed := range []string{"bare", "pointer", "struct", "slice", "error"} {
+		cmd := exec.Command(os.Args[0], "-test.run", "^TestPanicShowsNothing$")
+		cmd.Env = append(os.Environ(), "SECRET_TEST_PANIC="+seed, "GOTRACEBACK=all")
+		out, err := cmd.CombinedOutput()
+		if err == nil || !bytes.Contains(out, []byte("panic: ")) || !bytes.Contains(out, []byte("panicWith(")) {
+			t.Fatalf("no panic: %v\n%s", err, out)
+		}
+		if bytes.Contains(out, []byte("s3cr3t-"+seed)) {
+			t.Errorf("%s: it is in the trace:\n%s", seed, out)
+		}
+	}
+}
+
+//go:noinline
+func panicWith(way string, v secret.Value) {
+	switch way {
+	case "bare":
+		panic(v)
+	case "pointer":
+		panic(&v)
+	case "struct":
+		panic(struct{ v secret.Value }{v})
+	case "slice":
+		panic([]secret.Value{v})
+	}
+	panic(fmt.Errorf("wrapped: %v", v))
 }
 
 func TestZero(t *testing.T) {
