@@ -44,7 +44,7 @@ func journalMain() {
 	}
 	silenceLibraries()
 	p := &program{
-		args: os.Args[1:], environ: slices.DeleteFunc(os.Environ(), func(entry string) bool { return strings.HasPrefix(entry, journalVariable+"=") }),
+		args: copied(os.Args[1:]), environ: slices.DeleteFunc(os.Environ(), func(entry string) bool { return strings.HasPrefix(entry, journalVariable+"=") }),
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
 		now: time.Now, journal: journal,
 	}
@@ -155,8 +155,12 @@ func filesBelow(dir string) map[string][]byte {
 // holdsValues are the files that a script has values in on purpose: it exported
 // them there, or made a credential file.
 var holdsValues = map[string][]string{
-	"credentials": {"token", "secret"},
-	"export":      {"readable.env", "out.env", "github.env", "app-secrets.yaml"},
+	"credential_process": {"a token", "next", "pair/client-secret"},
+	"credentials":        {"token", "secret"},
+	"export":             {"readable.env", "out.env", "github.env", "app-secrets.yaml"},
+	"keyring":            {"entry.json"},
+	"service_token":      {"token"},
+	"whoami":             {"token"},
 }
 
 func mayHoldValues(test, name string) bool {

@@ -78,7 +78,7 @@ func helperCommand(p *program, command string) ([]string, error) {
 	}
 	path, err := runner.LookupIn(argv[0], p.environ)
 	if err != nil {
-		return nil, err
+		return nil, errors.New(err.Error()) // its status would be that of COMMAND
 	}
 	return append([]string{path}, argv[1:]...), nil
 }

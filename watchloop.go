@@ -93,7 +93,7 @@ func (l *watchLoop) deliver(ctx context.Context) {
 	case err == nil:
 		l.owed, l.undelivered = "", complaint{}
 	case ctx.Err() == nil && l.undelivered.due(l.p.now()):
-		l.p.log.Error("the new secrets could not be delivered, trying again with every check", "reason", err)
+		l.p.log.Error("the new secrets could not be delivered: "+l.owed+"; trying again with every check", "reason", err)
 	}
 }
 
