@@ -95,13 +95,20 @@ func (p *program) main() int {
 	if err := runner.Harden(); err != nil {
 		p.log.Debug("core dumps stay on", "reason", err)
 	}
-	ctx, release := runner.CatchTermination(context.Background())
-	p.release = release
+	// The Go runtime hands each signal over to a thread of its own, there and
+	// back, which takes as long as reading the command line: do both at once.
+	var ctx context.Context
+	caught := make(chan struct{})
+	go func() {
+		defer close(caught)
+		ctx, p.release = runner.CatchTermination(context.Background())
+	}()
 	c, err := parse(p)
+	<-caught
 	if err == nil {
 		err = c.run(ctx, p)
 	}
-	if terminated := release(); terminated != nil && !errors.As(err, new(exitStatus)) {
+	if terminated := p.release(); terminated != nil && !errors.As(err, new(exitStatus)) {
 		err = terminated
 	}
 	return p.status(c, err)
