@@ -33,7 +33,8 @@ type settings struct {
 	projectDir string         // where that file is
 	layers     map[string]layer
 	unused     map[string]bool
-	flags      map[string]bool // every flag of the chosen command, with its dashes
+	flags      map[string]bool // every flag of the chosen command, with its dashes; nil: words() tells
+	words      func() map[string]bool
 }
 
 // neverFromProject are the settings that a checked-in file must not make: they
@@ -122,6 +123,9 @@ func (s *settings) fromProjectDir(path string) string {
 
 // isFlag reports whether a word is one of our flags: --env, --env=prod, -e.
 func (s *settings) isFlag(word string) bool {
+	if s.flags == nil {
+		s.flags = s.words() // quick leaves it to whoever asks
+	}
 	name, _, _ := strings.Cut(word, "=")
 	return s.flags[name]
 }
@@ -149,5 +153,15 @@ func (s *settings) layer(flag string) layer { return s.layers[flag] }
 
 // infuseVariable is the variable that sets a flag: --watch-interval is INFUSE_WATCH_INTERVAL.
 func infuseVariable(flag string) string {
-	return "INFUSE_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+	name := append(make([]byte, 0, 64), "INFUSE_"...)
+	for _, c := range []byte(flag) {
+		switch {
+		case c == '-':
+			c = '_'
+		case 'a' <= c && c <= 'z':
+			c -= 'a' - 'A'
+		}
+		name = append(name, c)
+	}
+	return string(name)
 }
