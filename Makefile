@@ -33,9 +33,8 @@ check:
 demo: build ## the main job, on the store in testdata/demo: no account, no network
 	./bin/infuse run --url file:testdata/demo -e dev -- sh -c 'echo "$$GREETING from $$DATABASE_URL"'
 
-bench: build ## the figures of the README, as ratios in one run
-	go test -run '^$$' -bench . -benchmem ./fetch/... ./runner/...
-	BENCH=1 go test -run '^TestBench' -count=1 -v . | grep -v '^---\|^==='
+bench: build ## the figures of the README, as tables; RUNS=21 WAIT=10m PEER="infisical run --" BENCH=start|copy|counts|wait|change|work
+	BENCH=1 go test -run '^TestBench$$/$(BENCH)' -benchtime 300ms -count=1 -timeout 60m -v . | grep -v '^ *---\|^===\|^PASS\|^ok'
 
 fuzz: ## every fuzz target for a minute
 	@for pkg in $$(go list ./...); do \

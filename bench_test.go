@@ -3,138 +3,174 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"net"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"infuse/fetch/devserver"
 )
 
-// benchRuns is how often each command runs; the runs of all commands are interleaved.
-const benchRuns = 41
-
-// TestBench prints the figures of the README: whole processes, medians of
-// interleaved runs, as ratios in one run. It judges nothing: wall time is the
-// machine's. `make bench` runs it.
+// TestBench prints the figures of the README as Markdown tables: whole
+// processes, medians of interleaved runs, ratios in one run. It judges nothing:
+// time is the machine's. `make bench` runs it; RUNS, WAIT and PEER are its settings.
 func TestBench(t *testing.T) {
-	if os.Getenv("BENCH") != "1" {
-		t.Skip("skipped: measures for minutes; make bench sets BENCH=1")
+	if os.Getenv("BENCH") == "" {
+		t.Skip("skipped: measures for minutes; make bench runs it")
 	}
-	infuse, bare := buildProgram(t, "."), buildProgram(t, "./testdata/bench/bare")
-	fmt.Printf("\nstart-up, median of %d interleaved runs\n\n", benchRuns)
-	fmt.Printf("| secrets | transport | bare program | infuse run | ratio |\n| --- | --- | --- | --- | --- |\n")
-	for _, secure := range []bool{false, true} {
-		for _, secrets := range []int{1, 40, 1000, 10000} {
-			env := benchServer(t, secrets, secure)
-			m := interleave(t, env, [][]string{{bare, "true"}, {infuse, "run", "--", "true"}})
-			fmt.Printf("| %d | %s | %s | %s | %.2f |\n", secrets, transportName(secure), ms(m[0]), ms(m[1]), ratio(m[1], m[0]))
-		}
+	infuse, err := filepath.Abs(filepath.Join("bin", "infuse")) // as make build made it
+	if err != nil {
+		t.Fatal(err)
 	}
-	benchPreferCache(t, infuse)
-	benchPeers(t, infuse)
+	t.Run("start", func(t *testing.T) { benchStart(t, infuse) })
+	t.Run("copy", func(t *testing.T) { benchPreferCache(t, infuse) })
+	t.Run("counts", func(t *testing.T) { benchCounts(t, infuse) })
+	t.Run("wait", func(t *testing.T) { benchWait(t, infuse) })
+	t.Run("change", func(t *testing.T) { benchChange(t, infuse) })
+	t.Run("work", benchWork)
 }
 
-func transportName(secure bool) string {
-	if secure {
-		return "https"
+// benchRuns is how often each command runs.
+func benchRuns(t *testing.T) int {
+	runs, err := strconv.Atoi(cmp.Or(os.Getenv("RUNS"), "21"))
+	if err != nil || runs < 1 {
+		t.Fatalf("RUNS=%s is not a number of runs", os.Getenv("RUNS"))
 	}
-	return "http"
+	return runs
 }
 
-// benchPreferCache compares a start from the copy with what any exec costs.
-func benchPreferCache(t *testing.T, infuse string) {
-	env := append(benchServer(t, 40, false), "INFUSE_CACHE="+t.TempDir(), "INFUSE_PREFER_CACHE=true", "INFUSE_QUIET=true")
-	commands := [][]string{{"env", "true"}, {infuse, "run", "--", "true"}}
-	if path, err := exec.LookPath("tini"); err == nil {
-		commands = append(commands, []string{path, "-s", "--", "true"})
-	}
-	m := interleave(t, env, commands)
-	fmt.Printf("\nstart from the copy (--prefer-cache): env %s, infuse %s, difference %s", ms(m[0]), ms(m[1]), ms(m[1]-m[0]))
-	if len(m) > 2 {
-		fmt.Printf(", tini %s", ms(m[2]))
-	}
-	fmt.Println()
-}
-
-// benchPeers measures another program in the same run: PEER="infisical run --".
-func benchPeers(t *testing.T, infuse string) {
-	peer := strings.Fields(os.Getenv("PEER"))
-	if len(peer) == 0 {
-		return
-	}
-	env := benchServer(t, 40, false)
-	m := interleave(t, env, [][]string{append(peer, "true"), {infuse, "run", "--", "true"}})
-	fmt.Printf("\n%s: %s, infuse %s, ratio %.2f\n", peer[0], ms(m[0]), ms(m[1]), ratio(m[1], m[0]))
+// sample is what a run of a program costs.
+type sample struct {
+	wall, cpu time.Duration // cpu is user and system time, which a busy machine changes less
+	faults    int64         // pages
 }
 
 // interleave runs the commands in turn and returns the median of each.
-func interleave(t *testing.T, env []string, commands [][]string) []time.Duration {
+func interleave(t *testing.T, env []string, commands ...[]string) []sample {
 	t.Helper()
-	times := make([][]time.Duration, len(commands))
-	for run := range benchRuns + 2 {
+	runs := make([][]sample, len(commands))
+	for run := range benchRuns(t) + 2 {
 		for i, argv := range commands {
 			cmd := exec.Command(argv[0], argv[1:]...)
 			cmd.Env = env
 			began := time.Now()
 			out, err := cmd.CombinedOutput()
+			wall := time.Since(began)
 			if err != nil {
 				t.Fatalf("%s: %v\n%s", argv[0], err, out)
 			}
-			if run >= 2 { // the first two warm the caches
-				times[i] = append(times[i], time.Since(began))
+			if run < 2 { // the first two warm the caches
+				continue
 			}
+			runs[i] = append(runs[i], sample{wall, cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), pageFaults(cmd.ProcessState)})
 		}
 	}
-	medians := make([]time.Duration, len(commands))
-	for i := range times {
-		slices.Sort(times[i])
-		medians[i] = times[i][len(times[i])/2]
+	medians := make([]sample, len(commands))
+	for i, all := range runs {
+		medians[i] = sample{
+			median(all, func(s sample) time.Duration { return s.wall }),
+			median(all, func(s sample) time.Duration { return s.cpu }),
+			median(all, func(s sample) int64 { return s.faults }),
+		}
 	}
 	return medians
 }
 
+func median[S any, T cmp.Ordered](all []S, of func(S) T) T {
+	values := make([]T, len(all))
+	for i := range all {
+		values[i] = of(all[i])
+	}
+	slices.Sort(values)
+	return values[len(values)/2]
+}
+
 func ms(d time.Duration) string { return fmt.Sprintf("%.2f ms", float64(d)/float64(time.Millisecond)) }
 
-func ratio(a, b time.Duration) float64 { return float64(a) / float64(b) }
+func ratio(a, b time.Duration) string { return fmt.Sprintf("%.2f", float64(a)/float64(b)) }
 
-// benchServer serves so many secrets and returns the environment to ask for them.
-func benchServer(t *testing.T, secrets int, secure bool) []string {
+// printHead begins a table, printRow goes on with it.
+func printHead(title string, columns ...any) {
+	fmt.Printf("\n%s\n\n", title)
+	printRow(columns...)
+	fmt.Println(strings.Repeat("| --- ", len(columns)) + "|")
+}
+
+func printRow(cells ...any) {
+	for _, cell := range cells {
+		fmt.Print("| ", cell, " ")
+	}
+	fmt.Println("|")
+}
+
+// benchServer is a development server on loopback with so many secrets.
+type benchServer struct {
+	*devserver.Server
+	project     *devserver.Project
+	env         []string // asks it
+	connections atomic.Int64
+}
+
+func startBenchServer(t *testing.T, secrets int, secure bool) *benchServer {
 	t.Helper()
-	server := devserver.New(devserver.Config{Seed: 1, KeepRequests: 10})
-	project := server.AddProject(devserver.ProjectConfig{Slug: "bench"})
+	s := &benchServer{Server: devserver.New(devserver.Config{Seed: 1, KeepRequests: 10})}
+	s.project = s.AddProject(devserver.ProjectConfig{Slug: "bench"})
 	size := 40
 	if secrets == 10000 {
 		size = 150 // an environment is limited to 2 MiB
 	}
 	for i := range secrets {
-		project.Set("dev", "/", fmt.Sprintf("SECRET_%05d", i), strings.Repeat("x", size))
+		s.project.Set("dev", "/", fmt.Sprintf("SECRET_%05d", i), strings.Repeat("x", size))
 	}
-	identity := server.AddIdentity(devserver.Identity{})
-	listener := httptest.NewUnstartedServer(server)
-	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}
+	identity := s.AddIdentity(devserver.Identity{})
+	listener := httptest.NewUnstartedServer(s)
+	listener.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			s.connections.Add(1)
+		}
+	}
+	s.env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}
 	if secure {
 		listener.StartTLS()
-		ca := filepath.Join(t.TempDir(), "ca.pem")
-		if err := os.WriteFile(ca, certificatePEM(listener), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		env = append(env, "SSL_CERT_FILE="+ca, "SSL_CERT_DIR=/nonexistent")
+		s.env = append(s.env, "SSL_CERT_FILE="+writeRoots(t, listener), "SSL_CERT_DIR=/nonexistent")
 	} else {
 		listener.Start()
 	}
-	t.Cleanup(listener.Close)
-	return append(env,
-		"INFISICAL_URL="+listener.URL, "INFISICAL_PROJECT_ID="+project.ID(), "INFISICAL_ENVIRONMENT=dev",
+	t.Cleanup(func() {
+		listener.CloseClientConnections()
+		listener.Close()
+	})
+	s.env = append(s.env,
+		"INFISICAL_URL="+listener.URL, "INFISICAL_PROJECT_ID="+s.project.ID(), "INFISICAL_ENVIRONMENT=dev",
 		"INFISICAL_CLIENT_ID="+identity.ClientID, "INFISICAL_CLIENT_SECRET="+identity.ClientSecret)
+	return s
 }
 
-// buildProgram builds a package as `make build` does.
+// writeRoots writes the machine's own roots and the server's: to read all of
+// them is part of every https start.
+func writeRoots(t *testing.T, server *httptest.Server) string {
+	roots, err := os.ReadFile("/etc/ssl/certs/ca-certificates.crt")
+	if err != nil {
+		t.Logf("only one root is read, since the machine has none: %v", err)
+	}
+	file := filepath.Join(t.TempDir(), "roots.pem")
+	if err := os.WriteFile(file, append(roots, certificatePEM(server)...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// buildProgram builds a package as `make build` builds infuse.
 func buildProgram(t testing.TB, pkg string) string {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "program")
