@@ -117,7 +117,9 @@ func printRow(cells ...any) {
 type benchServer struct {
 	*devserver.Server
 	project     *devserver.Project
+	identity    string   // its id
 	env         []string // asks it
+	roots       string   // file of certificates, for https
 	connections atomic.Int64
 }
 
@@ -139,10 +141,12 @@ func startBenchServer(t *testing.T, secrets int, secure bool) *benchServer {
 			s.connections.Add(1)
 		}
 	}
+	s.identity = identity.ID
 	s.env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}
 	if secure {
 		listener.StartTLS()
-		s.env = append(s.env, "SSL_CERT_FILE="+writeRoots(t, listener), "SSL_CERT_DIR=/nonexistent")
+		s.roots = writeRoots(t, listener)
+		s.env = append(s.env, "SSL_CERT_FILE="+s.roots, "SSL_CERT_DIR=/nonexistent")
 	} else {
 		listener.Start()
 	}
