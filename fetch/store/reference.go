@@ -4,6 +4,7 @@ import (
 	"errors"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // MaxReferenceDepth is how deep references of references are followed, as on the server.
@@ -18,7 +19,7 @@ const (
 
 // syntax is the server's own pattern, odd class included: "-_" is two
 // characters there, and "." separates environment, folders and key.
-var syntax = regexp.MustCompile(`\$\{([a-zA-Z0-9_.\-]+)\}`)
+var syntax = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\$\{([a-zA-Z0-9_.\-]+)\}`) })
 
 // Reference is where a ${...} points.
 type Reference struct {
@@ -36,7 +37,7 @@ func References(value, environment, path string) []Reference {
 		return nil
 	}
 	var refs []Reference
-	for _, m := range syntax.FindAllStringSubmatch(value, -1) {
+	for _, m := range syntax().FindAllStringSubmatch(value, -1) {
 		refs = append(refs, parseReference(m[0], m[1], environment, path))
 	}
 	return refs
@@ -44,7 +45,7 @@ func References(value, environment, path string) []Reference {
 
 // HasReference reports whether value holds text of the form of a reference.
 func HasReference(value string) bool {
-	return strings.Contains(value, "${") && syntax.MatchString(value)
+	return strings.Contains(value, "${") && syntax().MatchString(value)
 }
 
 func parseReference(text, inner, environment, path string) Reference {
@@ -81,7 +82,7 @@ func (e *expander) expand(value, environment, path string, depth int) string {
 	if depth > MaxReferenceDepth || !strings.Contains(value, "${") {
 		return value
 	}
-	return syntax.ReplaceAllStringFunc(value, func(text string) string {
+	return syntax().ReplaceAllStringFunc(value, func(text string) string {
 		if e.left == 0 {
 			return text
 		}

@@ -1,6 +1,9 @@
 package envfile
 
-import "strings"
+import (
+	"strings"
+	"sync"
+)
 
 // shellOwned are the variables that bash or zsh sets itself, takes for a number
 // or an array, or does not let anybody set: ". FILE" would fail half-way or the
@@ -27,10 +30,14 @@ var fishOwned = nameSet(`
 	pipestatus status status_generation umask version
 `)
 
-func nameSet(words string) map[string]bool {
-	set := make(map[string]bool)
-	for _, word := range strings.Fields(words) {
-		set[word] = true
-	}
-	return set
+// nameSet splits words when it is first asked: a start that writes no file
+// shall not pay for it.
+func nameSet(words string) func() map[string]bool {
+	return sync.OnceValue(func() map[string]bool {
+		set := make(map[string]bool)
+		for word := range strings.FieldsSeq(words) {
+			set[word] = true
+		}
+		return set
+	})
 }

@@ -8,7 +8,7 @@ import "strings"
 var shell = dialect{
 	Format: Format{Name: "shell", Aliases: []string{"dotenv-eval", "dotenv-export"}, Reader: ". FILE in sh, dash, bash, zsh"},
 	name: func(name string) string {
-		if shellOwned[name] {
+		if shellOwned()[name] {
 			return "sh, bash or zsh keeps this name for itself"
 		}
 		return posixName(name)
@@ -25,7 +25,7 @@ var shell = dialect{
 var fish = dialect{
 	Format: Format{Name: "fish", Reader: "source FILE in fish"},
 	name: func(name string) string {
-		if fishOwned[name] {
+		if fishOwned()[name] {
 			return "fish keeps this name for itself"
 		}
 		return posixName(name)
