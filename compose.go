@@ -141,8 +141,9 @@ func withoutCredentials(environ []string) []string {
 // composeSnapshot adds the secrets and composes.
 func composeSnapshot(config environ.Config, snapshot *fetch.Snapshot) (*environ.Plan, error) {
 	config.Secrets = make([]environ.Secret, len(snapshot.Secrets))
+	var places placeNames
 	for i := range snapshot.Secrets {
-		config.Secrets[i] = toEnviron(&snapshot.Secrets[i])
+		config.Secrets[i] = toEnviron(&snapshot.Secrets[i], &places)
 	}
 	plan, err := environ.Compose(config)
 	return plan, composeHint(err)
@@ -160,17 +161,27 @@ func composeHint(err error) error {
 }
 
 // toEnviron is a secret as composition takes it.
-func toEnviron(s *fetch.Secret) environ.Secret {
+func toEnviron(s *fetch.Secret, places *placeNames) environ.Secret {
 	e := environ.Secret{
-		Name: s.Key, Value: s.Value, Source: s.Origin.Environment + ":" + s.Origin.Path, Kind: kindOfOrigin(s.Origin),
+		Name: s.Key, Value: s.Value, Source: places.name(s.Origin), Kind: kindOfOrigin(s.Origin),
 		Unresolved: s.Unresolved, Hidden: s.Hidden,
 	}
 	for _, shadow := range s.Shadowed {
 		e.Shadowed = append(e.Shadowed, environ.Shadow{
-			Source: shadow.Environment + ":" + shadow.Path, Kind: kindOfOrigin(shadow.Origin), Value: shadow.Value, Conflict: shadow.Conflict,
+			Source: places.name(shadow.Origin), Kind: kindOfOrigin(shadow.Origin), Value: shadow.Value, Conflict: shadow.Conflict,
 		})
 	}
 	return e
+}
+
+// placeNames spells where a secret comes from, once for all that come from there.
+type placeNames struct{ environment, path, text string }
+
+func (n *placeNames) name(o fetch.Origin) string {
+	if n.text == "" || o.Environment != n.environment || o.Path != n.path {
+		*n = placeNames{o.Environment, o.Path, o.Environment + ":" + o.Path}
+	}
+	return n.text
 }
 
 func kindOfOrigin(o fetch.Origin) string {
