@@ -152,9 +152,10 @@ func benchChange(t *testing.T, infuse string) {
 	s := startBenchServer(t, 40, false)
 	var times []time.Duration
 	for run := range runs {
+		looks := listCount(s)
 		w := startWatcher(t, s, infuse, "--watch")
-		for s.Streams() == 0 {
-			time.Sleep(time.Millisecond)
+		for listCount(s) < looks+2 { // the start, and the look that follows the subscription
+			time.Sleep(10 * time.Millisecond)
 		}
 		began := time.Now()
 		s.project.Set("dev", "/", "CHANGED", fmt.Sprint(run))
