@@ -33,6 +33,7 @@ func TestContainer(t *testing.T) {
 	t.Run("terminated as process 1", e.testTermination)
 	t.Run("CA roots", e.testRoots)
 	t.Run("install for another container", e.testInstall)
+	t.Run("recipes", e.testRecipes)
 }
 
 const (

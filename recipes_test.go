@@ -145,10 +145,12 @@ func recipeDir(t *testing.T, files ...string) string {
 	for i := 0; i < len(files); i += 2 {
 		name := filepath.Join(dir, files[i])
 		writeFile(t, name, files[i+1])
+		mode := os.FileMode(0o644) // as a checkout has them
 		if strings.HasPrefix(files[i+1], "#!") {
-			if err := os.Chmod(name, 0o755); err != nil {
-				t.Fatal(err)
-			}
+			mode = 0o755
+		}
+		if err := os.Chmod(name, mode); err != nil {
+			t.Fatal(err)
 		}
 	}
 	return dir
@@ -161,6 +163,14 @@ func runIn(t *testing.T, dir string, environ []string, name string, args ...stri
 	cmd := exec.Command(name, args...)
 	cmd.Dir = dir
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "npm_config_update_notifier=false"}, environ...)
+	for _, entry := range environ {
+		if path, ok := strings.CutPrefix(entry, "PATH="); ok { // a docker of our own comes first there
+			first, _, _ := strings.Cut(path, ":")
+			if file, err := exec.LookPath(filepath.Join(first, name)); err == nil {
+				cmd.Path, cmd.Err = file, nil
+			}
+		}
+	}
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%s: %v\n%s", shellquote.Join(append([]string{name}, args...)...), err, out)
@@ -202,7 +212,7 @@ func (s *recipeServer) unit(t *testing.T, text string) {
 
 	credentials := t.TempDir()
 	writeFile(t, filepath.Join(credentials, "infisical"), s.secret+"\n")
-	environ := []string{"INFISICAL_URL=" + s.url, "CREDENTIALS_DIRECTORY=" + credentials, "NOTIFY_SOCKET=" + notifySocket(t)}
+	environ := []string{"INFISICAL_URL=" + s.url, "CREDENTIALS_DIRECTORY=" + credentials, "NOTIFY_SOCKET=" + openNotifySocket(t).path}
 	var command []string
 	for _, line := range strings.Split(text, "\n") {
 		value := func(key string) []string {
