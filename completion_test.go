@@ -150,9 +150,12 @@ func TestCompletionBash(t *testing.T) {
 	})
 }
 
-func startBash(t *testing.T, setup ...string) *typist {
+func startBash(t *testing.T, setup ...string) *typist { return startBashIn(t, nil, setup...) }
+
+// startBashIn starts it with more variables.
+func startBashIn(t *testing.T, more []string, setup ...string) *typist {
 	_, environ := completionWorld(t)
-	shell := startTypist(t, environ, "bash", "--norc", "--noprofile", "-i")
+	shell := startTypist(t, append(environ, more...), "bash", "--norc", "--noprofile", "-i")
 	shell.setup(append([]string{
 		"PS1= PS2=", "unset HISTFILE",
 		"bind 'set enable-bracketed-paste off'; bind 'set bell-style none'; bind 'set completion-query-items 0'; bind 'set page-completions off'",
@@ -170,32 +173,43 @@ func TestCompletionZsh(t *testing.T) {
 		"fpath":   {"mkdir $HOME/zfunc; infuse completion zsh > $HOME/zfunc/_infuse; fpath+=($HOME/zfunc)", "autoload -Uz compinit; compinit -u -D"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, environ := completionWorld(t)
-			shell := startTypist(t, environ, "zsh", "-f", "-i")
-			shell.setup(append([]string{
-				"PS1= PS2= RPS1=", "unset zle_bracketed_paste", "setopt no_beep", "bindkey -e",
-				`show() { print -rn -- $'\x02'"$BUFFER"$'\x03' }; zle -N show; bindkey '^Xp' show`,
-				"LISTMAX=10000; zmodload zsh/complist",
-			}, append(load,
-				"_mytool() { compadd alpha beta }; compdef _mytool mytool",
-				"zle -C all-matches complete-word _generic; bindkey '^Xa' all-matches",
-				"zstyle ':completion:all-matches::::' completer _all_matches _complete",
-				"zstyle ':completion:all-matches:*' insert yes",
-			)...)...)
+			shell := startZsh(t, nil, load...)
 			checkCompletions(t, completionCases(), shell.ask)
 		})
 	}
 }
 
+func startZsh(t *testing.T, more []string, load ...string) *typist {
+	_, environ := completionWorld(t)
+	shell := startTypist(t, append(environ, more...), "zsh", "-f", "-i")
+	shell.setup(append([]string{
+		"PS1= PS2= RPS1=", "unset zle_bracketed_paste", "setopt no_beep", "bindkey -e",
+		`show() { print -rn -- $'\x02'"$BUFFER"$'\x03' }; zle -N show; bindkey '^Xp' show`,
+		"LISTMAX=10000; zmodload zsh/complist",
+	}, append(load,
+		"_mytool() { compadd alpha beta }; compdef _mytool mytool",
+		"zle -C all-matches complete-word _generic; bindkey '^Xa' all-matches",
+		"zstyle ':completion:all-matches::::' completer _all_matches _complete",
+		"zstyle ':completion:all-matches:*' insert yes",
+	)...)...)
+	return shell
+}
+
 func TestCompletionFish(t *testing.T) {
 	require(t, "fish")
+	checkCompletions(t, completionCases(), fish(t, nil))
+}
+
+// fish asks a fish for the completions of a line. Whatever it and infuse say
+// beside them counts as one.
+func fish(t *testing.T, more []string) func(line string) []string {
 	dir, environ := completionWorld(t)
-	ask := func(line string) []string {
+	return func(line string) []string {
 		cmd := exec.Command("fish", "-N", "-c", `infuse completion fish | source
 complete -c mytool -x -a 'alpha beta'
 complete --do-complete=$LINE`)
 		cmd.Dir = dir
-		cmd.Env = append(environ, "LINE="+line)
+		cmd.Env = append(append(environ, "LINE="+line), more...)
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			t.Fatalf("fish: %v\n%s", err, out)
@@ -207,7 +221,6 @@ complete --do-complete=$LINE`)
 		}
 		return slices.DeleteFunc(got, func(s string) bool { return s == "" })
 	}
-	checkCompletions(t, completionCases(), ask)
 }
 
 // plainValue is what shells agree on: without --flag=, without what stands

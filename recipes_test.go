@@ -75,6 +75,7 @@ func newRecipeServer(t *testing.T) *recipeServer {
 		}
 		return nil
 	}
+	project.Folder("dev", "/backend")
 	identity := s.AddIdentity(devserver.Identity{
 		ID: recipeIdentity, ClientID: recipeClient,
 		Verify: map[string]devserver.VerifyFunc{"kubernetes-auth": jwt, "oidc-auth": jwt, "aws-auth": aws},
