@@ -52,7 +52,7 @@ type serverFlags struct {
 
 // copyFlags say what to do with an offline copy.
 type copyFlags struct {
-	Cache        optional `placeholder:"DIR" help:"Keep an encrypted last-known-good copy (default directory: $XDG_CACHE_HOME/infuse)." group:"Offline copy"`
+	Cache        optional `placeholder:"DIR" help:"Keep an encrypted last-known-good copy, with =DIR there (default: $XDG_CACHE_HOME/infuse)." group:"Offline copy"`
 	CacheWait    duration `default:"5s" placeholder:"5s" help:"How long a failing server is tried when there is a copy." group:"Offline copy"`
 	CacheMaxAge  duration `default:"24h" placeholder:"24h" help:"A copy older than this is not used." group:"Offline copy"`
 	CacheKeyFile string   `placeholder:"FILE" help:"Key of the copy, for credentials that rotate." group:"Offline copy"`
@@ -76,7 +76,7 @@ type messageFlags struct {
 type environmentFlags struct {
 	EnvFile         []string `sep:"none" placeholder:"FILE" help:"dotenv file that beats the secrets; repeatable, a later one wins." group:"Environment"`
 	Set             []string `sep:"none" placeholder:"NAME=VALUE" help:"Variable that beats everything; repeatable." group:"Environment"`
-	PreserveEnv     optional `placeholder:"A,B" help:"The parent's value wins over a secret, for all names or these." group:"Environment"`
+	PreserveEnv     optional `placeholder:"A,B" help:"The parent's value wins over a secret: for all names, or with =A,B for these." group:"Environment"`
 	Pristine        bool     `help:"Start from nothing but PATH HOME USER LOGNAME SHELL TERM TZ LANG LC_* TMPDIR." group:"Environment"`
 	Inherit         []string `placeholder:"A,LC_*" help:"Names taken over from the parent; implies --pristine." group:"Environment"`
 	Only            []string `placeholder:"GLOB" help:"Only secrets whose name on the server matches; repeatable." group:"Environment"`

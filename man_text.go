@@ -7,7 +7,7 @@ func manDescription() []string {
 	return []string{
 		"\\fBinfuse run\\fR finds a credential, fetches the secrets of one project and environment from an Infisical server, " +
 			"puts them into the environment and becomes COMMAND by \\fBexecve\\fR(2): nothing of infuse stays. " +
-			"As process 1 it stays as an init that forwards signals and reaps orphans; with \\fB\\-\\-watch\\fR or \\fB\\-\\-mask\\fR it stays as the parent.",
+			"As process 1 it stays as an init that forwards signals and reaps orphans; with \\fB\\-\\-watch\\fR, \\fB\\-\\-mask\\fR or \\fB\\-\\-status\\-file\\fR it stays as the parent.",
 		"The environment is put together in layers, low to high: the parent\\(aqs, without the credentials of infuse; the secrets; " +
 			"\\fB\\-\\-env\\-file\\fR; \\fB\\-\\-set\\fR. Guarded names such as PATH and LD_PRELOAD are never set by a secret, unless \\fB\\-\\-allow\\-name\\fR lets them through.",
 		"The credential is the first that is configured of: \\fB\\-\\-credential\\-process\\fR; a token or client id and secret on the command line; " +

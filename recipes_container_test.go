@@ -234,13 +234,17 @@ report = botocore.validate.ParamValidator().validate(json.load(open("task-defini
 assert not report.has_errors(), report.generate_report()
 print("valid")
 `)
-	if exec.Command("python3", "-c", "import botocore.session").Run() != nil {
+	python := "python3"
+	if exec.Command(python, "-c", "import botocore.session").Run() != nil {
+		python = "/usr/bin/python3" // Debian's, where another one stands before it
+	}
+	if exec.Command(python, "-c", "import botocore.session").Run() != nil {
 		if os.Getenv("INFUSE_TEST_REQUIRE") == "1" {
 			t.Fatal("python3-botocore is not installed, and INFUSE_TEST_REQUIRE=1 forbids to skip")
 		}
 		t.Skip("skipped: python3-botocore is not installed")
 	}
-	wantOutput(t, "valid\n", runIn(t, dir, nil, "python3", "validate.py"))
+	wantOutput(t, "valid\n", runIn(t, dir, nil, python, "validate.py"))
 
 	agent := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintln(w, `{"AccessKeyId":"ASIAEXAMPLE","SecretAccessKey":"key","Token":"token","Expiration":"2099-01-01T00:00:00Z"}`)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -130,6 +131,10 @@ func fleetHour(t *testing.T, seed uint64) (excess string) {
 		}
 		seconds := f.perSecond(time.Hour)
 		mean := float64(sum(seconds)) / float64(len(seconds))
+		readme, err := os.ReadFile("../README.md")
+		if err != nil {
+			t.Fatal(err)
+		}
 		for _, phase := range []struct {
 			name     string
 			from, to int // minutes
@@ -137,6 +142,9 @@ func fleetHour(t *testing.T, seed uint64) (excess string) {
 			part := seconds[phase.from*60 : phase.to*60]
 			peak := slices.Max(part)
 			t.Logf("%-17s %6d requests, mean %5.1f/s, peak %2d/s (%.2f of the hour's mean)", phase.name, sum(part), float64(sum(part))/float64(len(part)), peak, float64(peak)/mean)
+			if row := fmt.Sprintf("| %s | %.1f | %d |", phase.name, float64(sum(part))/float64(len(part)), peak); seed == firstSeed && !strings.Contains(string(readme), row) {
+				t.Errorf("the README has no row %q", row)
+			}
 			if float64(peak) > 3*mean {
 				excess = fmt.Sprintf("%s: a peak of %d/s, three times the mean is %.1f/s", phase.name, peak, 3*mean)
 			}
