@@ -91,6 +91,7 @@ func newRecipeServer(t *testing.T) *recipeServer {
 // TestRecipes executes the recipes of the README that need no container; those
 // that do are in TestContainer.
 func TestRecipes(t *testing.T) {
+	t.Parallel()
 	s := newRecipeServer(t)
 	machine := []string{"INFISICAL_URL=" + s.url, "INFISICAL_CLIENT_ID=" + recipeClient, "INFISICAL_CLIENT_SECRET=" + s.secret}
 	const project = `{"workspaceId": "` + recipeProject + `", "defaultEnvironment": "dev"}`
