@@ -17,7 +17,7 @@ import (
 
 // showsAll prints what it got and which files are open, and ends with stdin.
 // TWO may come as a file (--file), and --mask shows values as ***.
-const showsAll = `test -n "$TWO_FILE" && TWO=$(cat "$TWO_FILE"); echo "got=$KEY,$TWO,$THREE"; printf fds=; ls -m /proc/$$/fd 2>/dev/null || echo; read line; exit 7`
+const showsAll = `test -n "$TWO_FILE" && TWO=$(cat "$TWO_FILE" 2>/dev/null); echo "got=$KEY,$TWO,$THREE"; printf fds=; ls -m /proc/$$/fd 2>/dev/null || echo; read line; exit 7`
 
 // openFilesOfChild is what showsAll says without infuse.
 func openFilesOfChild(t *testing.T) string {
