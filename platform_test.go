@@ -19,21 +19,9 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
-
-	"infuse/fetch/devserver"
 )
 
-// The commands of scripts about workload identities:
-//
-//	identity METHOD [CLAIM=VALUE...]   give the server an identity that logs in by METHOD and is verified as the real one does;
-//	                                   sets INFISICAL_MACHINE_IDENTITY_ID, and takes the client id and secret away.
-//	                                   CLAIM=VALUE is what the identity is bound to instead; organization=SLUG its sub-organisation
-//	identity again METHOD [...]        bind the last identity anew
-//	identity role ROLE                 admin, member, viewer or none: what the last identity may do in the project
-//	identity uses N FILE               write a token that is good for N requests to FILE
-//	identity user EMAIL FILE           write what "infisical login" of a new user stores to FILE
-//	identity revoke                    the tokens of the last identity are good no more
-//	servicetoken NAME ENV:PATH...      put a service token with these scopes into NAME (four parts) and NAME_3 (three parts)
+// scriptPlatform is the platforms of one script:
 //
 //	platform kubernetes|spiffe         write the token file, name it in the variable
 //	platform ec2|eks|irsa              AWS: metadata server, pod identity agent, web identity token
@@ -263,63 +251,6 @@ func claimsOf(ts *testscript.TestScript, args []string) map[string]any {
 	return claims
 }
 
-func cmdIdentity(ts *testscript.TestScript, neg bool, args []string) {
-	st := state(ts)
-	if neg || len(args) == 0 || st.server == nil {
-		ts.Fatalf("usage: identity METHOD|role (see platform_test.go), after server start")
-	}
-	if args[0] == "revoke" {
-		st.server.RevokeTokens(ts.Getenv("INFISICAL_MACHINE_IDENTITY_ID"))
-		return
-	}
-	if args[0] == "uses" {
-		uses, err := strconv.Atoi(args[1])
-		ts.Check(err)
-		id := st.server.AddIdentity(devserver.Identity{Name: "few", Uses: uses})
-		ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(st.server.IssueToken(id.ID)), 0o600))
-		return
-	}
-	if args[0] == "user" {
-		user := st.server.AddUser(devserver.User{Email: args[1]})
-		entry, err := json.Marshal(map[string]string{"email": user.Email, "privateKey": "", "JTWToken": st.server.UserToken(user.ID), "RefreshToken": ""})
-		ts.Check(err)
-		ts.Check(os.WriteFile(ts.MkAbs(args[2]), entry, 0o600))
-		return
-	}
-	if args[0] == "role" {
-		role := devserver.Role(args[1])
-		if role == "none" {
-			role = ""
-		}
-		st.server.SetRole(ts.Getenv("INFISICAL_MACHINE_IDENTITY_ID"), st.server.project.ID(), role)
-		return
-	}
-	uuid := newUUID()
-	if args[0] == "again" {
-		uuid, args = ts.Getenv("INFISICAL_MACHINE_IDENTITY_ID"), args[1:]
-	}
-	id, err := addWorkload(st.server.Server, uuid, args[0], claimsOf(ts, args[1:]))
-	ts.Check(err)
-	ts.Setenv("INFISICAL_MACHINE_IDENTITY_ID", id.ID)
-	ts.Setenv("INFISICAL_CLIENT_ID", "")
-	ts.Setenv("INFISICAL_CLIENT_SECRET", "")
-}
-
-func cmdServiceToken(ts *testscript.TestScript, neg bool, args []string) {
-	s := state(ts).server
-	if neg || len(args) < 2 || s == nil {
-		ts.Fatalf("usage: servicetoken NAME ENV:PATH..., after server start")
-	}
-	token := devserver.ServiceToken{Name: "deploy", ProjectID: s.project.ID(), Permissions: []string{"read"}, ExpiresAt: time.Now().Add(time.Hour)}
-	for _, scope := range args[1:] {
-		env, path, _ := strings.Cut(scope, ":")
-		token.Scopes = append(token.Scopes, devserver.ServiceTokenScope{Environment: env, Path: path})
-	}
-	bearer := s.AddServiceToken(token).Bearer()
-	ts.Setenv(args[0]+"_3", bearer)
-	ts.Setenv(args[0], bearer+".k3y0f0ldclients")
-}
-
 // googleKeyFile is the key file of a service account.
 func googleKeyFile() []byte {
 	der, err := x509.MarshalPKCS8PrivateKey(platformIssuer().key)
@@ -335,26 +266,4 @@ func googleKeyFile() []byte {
 		panic(err)
 	}
 	return b
-}
-
-// startTLS serves h by TLS. It asks for a client certificate, takes none or one
-// of its own authority, and writes into the script's directory: ca.pem,
-// client.pem and client.key of app.shop, other.pem and other.key of another
-// name, stranger.pem and stranger.key of another authority.
-func startTLS(ts *testscript.TestScript, h http.Handler) *httptest.Server {
-	own, foreign := newAuthority("clients"), newAuthority("clients")
-	pool := x509.NewCertPool()
-	pool.AddCert(own.cert)
-	s := httptest.NewUnstartedServer(h)
-	s.TLS = &tls.Config{ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: pool}
-	s.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that a script means to fail
-	s.StartTLS()
-	ts.Check(os.WriteFile(ts.MkAbs("ca.pem"), certificatePEM(s), 0o600))
-	for file, cert := range map[string]tls.Certificate{"client": own.issue("app.shop"), "other": own.issue("other.shop"), "stranger": foreign.issue("app.shop")} {
-		der, err := x509.MarshalPKCS8PrivateKey(cert.PrivateKey)
-		ts.Check(err)
-		ts.Check(os.WriteFile(ts.MkAbs(file+".pem"), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]}), 0o600))
-		ts.Check(os.WriteFile(ts.MkAbs(file+".key"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600))
-	}
-	return s
 }

@@ -34,7 +34,8 @@ const patience = 60 * time.Second
 //	waitfile FILE REGEXP       wait until a file matches
 //	outcount NAME REGEXP N     its stdout matches so often; errcount, its stderr; "all" is as often as there are lines
 //	server ...                 the development server, see server_test.go
-//	identity, platform, servicetoken  workload identities, see platform_test.go
+//	platform ...               the platforms of workload identities, see platform_test.go
+//	identity, servicetoken ... who asks, see platform_identity_test.go
 //
 // and the conditions [namespaces] (PID namespaces may be made here), [netns]
 // (network and mount namespaces may be made here, and ip is installed), [root] and
