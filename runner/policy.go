@@ -262,6 +262,8 @@ func (p *policy) exited(now time.Time, s Status) {
 		} else {
 			p.finish()
 		}
+	case s.interrupted():
+		p.finish() // a child with the terminal gets Ctrl-C alone: we do not hear of it
 	case s.failed() && p.pending != nil && p.pending.Action == ActionRestart:
 		p.next, p.pending, p.endAfter = p.pending, nil, false
 		p.phase, p.reason = leaving, p.next.Reason

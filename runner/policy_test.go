@@ -142,6 +142,22 @@ func TestR56NewerSecretsAreKnown(t *testing.T) {
 	d.expect(d.exit(finishes), doEnd)
 }
 
+// TestR56InterruptIsNoCrash: who presses Ctrl-C wants the end, whatever is known or was just changed.
+func TestR56InterruptIsNoCrash(t *testing.T) {
+	for _, st := range []Status{{Signal: syscall.SIGINT}, {Signal: syscall.SIGQUIT}, {Signal: syscall.SIGHUP}, {Code: 130}} {
+		d := newDriver(t, Config{RollbackWithin: time.Hour}, false)
+		d.settle()
+		d.after(time.Minute).change(restart())
+		d.exit(termed)
+		d.expect(d.clear(), doStart)
+		d.change(&Change{Action: ActionRestart, Splay: time.Hour})
+		d.expect(d.after(time.Second).exit(st), doEnd)
+		if d.p.last != st {
+			t.Errorf("ended with %v, want %v", d.p.last, st)
+		}
+	}
+}
+
 func TestR56OnlyForRestart(t *testing.T) {
 	d := newDriver(t, Config{}, false)
 	d.settle()

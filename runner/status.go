@@ -31,6 +31,16 @@ func (s Status) String() string {
 // failed reports whether the end looks like trouble rather than a finished job.
 func (s Status) failed() bool { return s.Code != 0 || s.Signal != 0 }
 
+// interrupted reports whether the child died of what a terminal sends (Ctrl-C, Ctrl-\, the end of the line), or says so
+// the way shells do.
+func (s Status) interrupted() bool {
+	switch s.Signal {
+	case syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP:
+		return true
+	}
+	return s.Code == 128+int(syscall.SIGINT)
+}
+
 // StartError says that the command could not be started. Status is what a shell, env(1) and timeout(1) use for it: 127
 // when the command, or the interpreter of its #! line, does not exist, 126 for everything else the kernel says.
 type StartError struct {

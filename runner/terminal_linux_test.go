@@ -531,6 +531,33 @@ func TestR40CtrlCEndsAShellsLoop(t *testing.T) {
 	})
 }
 
+// TestR56CtrlCIsNoCrash: a child that was just given new secrets and dies of Ctrl-C is neither rolled back nor restarted.
+func TestR56CtrlCIsNoCrash(t *testing.T) {
+	eachWrapper(t, func(t *testing.T, wrapper string) {
+		if !strings.Contains(wrapper, "@supervise") {
+			return
+		}
+		c := openShell(t, "bash")
+		c.line(strings.Replace(wrapper, "@supervise", "@supervise -rollback-within 1h", 1) + `sh -c 'echo "rea""dy $GEN"; exec sleep 1000'`)
+		c.expect("ready 0")
+		c.change("restart")
+		c.expect("ready 1")
+		c.change("splay=1h restart")
+		eventually(t, "both changes to be taken", func() bool {
+			events, _ := os.ReadFile(filepath.Join(c.dir, "events"))
+			return strings.Count(string(events), `"`+string(eventTaken)+`"`) == 2
+		})
+		c.send(ctrlC)
+		c.expect("PROMPT> ")
+		if st := c.status(); st != 130 {
+			t.Errorf("status %d", st)
+		}
+		if n := c.count("ready"); n != 2 {
+			t.Errorf("%d starts, want 2", n)
+		}
+	})
+}
+
 func TestR23Make(t *testing.T) {
 	requireProgram(t, "make")
 	eachWrapper(t, func(t *testing.T, wrapper string) {
