@@ -64,6 +64,10 @@ func (f *files) run(ctx context.Context, send func(signal)) {
 		}
 	}
 	settle.Stop()
+	if len(f.trees) > 0 {
+		// What a tree was read for came before it was watched. A look costs no request, and misses nothing.
+		f.send(signal{hint: true, event: Event{Kind: File, Reason: "watching " + strings.Join(f.trees, ", ")}})
+	}
 	for {
 		events, errs := f.channels()
 		var tick <-chan time.Time

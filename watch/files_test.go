@@ -45,6 +45,17 @@ func watching(t *testing.T, cfg Config, prepare func(dir string)) *fixture {
 		f.w.Wait()
 		goleak.VerifyNone(t, ignore)
 	})
+	if len(cfg.Trees) > 0 { // it was read before it was watched: one look comes at once
+		select {
+		case ev := <-f.w.C:
+			f.w.Report(nil)
+			if ev.Kind != File || len(ev.Files) > 0 {
+				f.Fatalf("first event %+v", ev)
+			}
+		case <-time.After(patience):
+			f.Fatal("no look at the beginning")
+		}
+	}
 	return f
 }
 

@@ -16,7 +16,8 @@ type Config struct {
 	// Files are watched whether they exist or not. A path that is a pipe or a
 	// device is never opened.
 	Files []string
-	// Trees are directories in which every *.env file counts, however deep.
+	// Trees are directories in which every *.env file counts, however deep. The
+	// first event asks for a look at them, since they were read before that.
 	Trees  []string
 	Events *Events        // nil: no project events
 	Log    *slog.Logger   // nil: none. Names and reasons only, never a value
