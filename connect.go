@@ -255,6 +255,7 @@ func (p *program) cacheDir(named string) (string, error) {
 
 // sayWait tells, on a terminal, what a wait of more than a second is for.
 func (p *program) sayWait(w api.Wait) {
+	p.waits.Add(1)
 	if w.Delay >= time.Second && isTerminal(p.stderr) {
 		p.log.Warn(fmt.Sprintf("%s; trying again in %s", w.Reason, w.Delay.Round(100*time.Millisecond)))
 		return

@@ -74,7 +74,7 @@ func answerFaults() []fault {
 			w.inject(devserver.Fault{Status: 307, Header: http.Header{"Location": {other.URL + listRoute}}})
 		}, says: "redirects to another host"}, "2", "1"),
 		refusedFault(fault{name: "the identity lost the project", arm: func(w *world) { w.server.SetRole(w.identity.ID, w.project.ID(), "") }, lasts: true, says: "403"}, "2", "1"),
-		refusedFault(fault{name: "the folder is gone", flags: []string{"--path", "/", "--path", "/app"}, arm: func(w *world) { w.project.DeleteFolder("dev", "/app") }, lasts: true, says: "no such folder.*/app"}, "2-3", "1-2"),
+		refusedFault(fault{name: "the folder is gone", flags: []string{"--path", "/", "--path", "/app"}, arm: func(w *world) { w.project.DeleteFolder("dev", "/app") }, lasts: true, says: "no such folder.*/app"}, "4-5", "3-4"),
 	}
 }
 

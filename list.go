@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"infuse/runner/environ"
@@ -46,6 +47,9 @@ func (c *listCommand) run(ctx context.Context, p *program) error {
 		return err
 	}
 	p.warn(read.snapshot.Warnings, plan.Warnings)
+	if c.Format == "json" { // the table only counts them
+		plan.Entries = slices.DeleteFunc(plan.Entries, func(e environ.Entry) bool { return e.Layer == environ.Parent && len(e.Losers) == 0 })
+	}
 	return showPlan(p.stdout, c.Format, plan)
 }
 

@@ -21,6 +21,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"infuse/creds/vault"
@@ -71,6 +72,7 @@ type program struct {
 
 	log      *logger
 	said     map[string]bool // see warnOnce
+	waits    atomic.Int32    // how often a request was tried again
 	json     bool            // the form of its messages
 	settings *settings
 	project  *projectFile   // nil: there is no .infisical.json

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -39,6 +40,9 @@ func (p *program) read(ctx context.Context, f *readFlags, adjust ...func(*fetch.
 	r := &reading{connection: connection, scope: scope}
 	began := time.Now()
 	if r.snapshot, err = connection.source.Fetch(ctx, scope); err != nil {
+		if n := p.waits.Load(); n > 0 && api.Failing(err) {
+			err = fmt.Errorf("%w (tried %d times in %s)", err, n+1, time.Since(began).Round(100*time.Millisecond))
+		}
 		return r, fetchHint(ctx, err)
 	}
 	if len(r.snapshot.Secrets) == 0 && len(scope.Tags) > 0 {

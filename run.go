@@ -22,7 +22,7 @@ type runFlags struct {
 	Command string `short:"c" noenv:"" placeholder:"STRING" help:"Run STRING through $SHELL -c instead of COMMAND." group:"Running"`
 
 	DrainTimeout duration `default:"2s" placeholder:"2s" help:"What orphans get when the main child of PID 1 leaves." group:"Running"`
-	Mask         bool     `help:"Replace secret values in the child's output by ***." group:"Running"`
+	Mask         bool     `help:"Replace secret values of 8 characters or more in the child's output by ***." group:"Running"`
 	NotifySocket bool     `help:"Pass systemd's NOTIFY_SOCKET on to COMMAND instead of using it." group:"Running"`
 
 	fileFlags

@@ -47,7 +47,7 @@ type LoginError struct {
 }
 
 func (e *LoginError) Error() string {
-	return fmt.Sprintf("logging in with %s (%s): %v", e.Provider, e.Method, e.Err)
+	return fmt.Sprintf("logging in with %s (%s): %v", sourceOf(e.Provider), e.Method, e.Err)
 }
 func (e *LoginError) Unwrap() error { return e.Err }
 
@@ -68,7 +68,7 @@ type RejectedError struct {
 }
 
 func (e *RejectedError) Error() string {
-	what := fmt.Sprintf("the server refused the token of %s (%s)", e.Provider, e.Method)
+	what := fmt.Sprintf("the server refused the token from %s (%s)", sourceOf(e.Provider), e.Method)
 	switch {
 	case e.Expired():
 		return what + ": it expired at " + e.ExpiresAt.UTC().Format(time.RFC3339)
@@ -90,6 +90,23 @@ func (e *RejectedError) NotYetValid() bool {
 
 // Hint says how to get a new token.
 func (e *RejectedError) Hint() string { return e.NextStep }
+
+// sourceOf is a provider's name inside a sentence.
+func sourceOf(provider string) string {
+	switch provider {
+	case "explicit":
+		return "the command line"
+	case "environment":
+		return "the environment"
+	case "credential process":
+		return "the credential process"
+	case "workload identity":
+		return "the workload identity"
+	case "Infisical config":
+		return "the Infisical CLI's login"
+	}
+	return provider
+}
 
 // refused reports whether err is the server's last word on a credential, as
 // opposed to a failure that may pass.

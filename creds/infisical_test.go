@@ -44,7 +44,7 @@ func TestRealLogin(t *testing.T) {
 		early   bool
 		want    string
 	}{
-		{"while it lives", vaultIssued.Add(time.Hour), false, false, "the server refused the token of Infisical config (user)"},
+		{"while it lives", vaultIssued.Add(time.Hour), false, false, "the server refused the token from the Infisical CLI's login (user)"},
 		{"expired", vaultExpiry.Add(time.Hour), true, false, "it expired at 2026-12-03T"},
 		{"at its last second", vaultExpiry, true, false, "it expired at"},
 		{"not yet valid", vaultIssued.Add(-24 * time.Hour), false, true, "it is not valid before 2026-11-23T"},

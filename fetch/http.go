@@ -202,7 +202,7 @@ func (f *httpFetch) list(ctx context.Context, path string) (*api.SecretList, err
 	if !v3 && f.scope.ProjectID != "" {
 		list, err := f.get(ctx, "/api/v4/secrets", path)
 		if err == nil || !routeMissing(err) {
-			return list, f.explain(err, path)
+			return list, f.locate(ctx, f.explain(err, path), path)
 		}
 		noRoute = err
 	}
@@ -220,6 +220,21 @@ func (f *httpFetch) list(ctx context.Context, path string) (*api.SecretList, err
 		return list, f.verify(ctx, path)
 	}
 	return list, nil
+}
+
+// locate makes a "not found" more exact: whether environment or folder is
+// missing, and what there is instead. Where that may not be read the server's
+// answer stays as it is.
+func (f *httpFetch) locate(ctx context.Context, err error, path string) error {
+	missing, ok := errors.AsType[*NotFoundError](err)
+	if !ok || missing.What == "project" {
+		return err
+	}
+	if exact, ok := errors.AsType[*NotFoundError](f.verify(ctx, path)); ok {
+		exact.Err = missing.Err
+		return exact
+	}
+	return err
 }
 
 // oldServer remembers, for the run, that the server has no v4 list, and warns once.
