@@ -185,6 +185,13 @@ func TestR28StartedInTheBackground(t *testing.T) {
 			if strings.Contains(c.out.String(), "\nheard") {
 				t.Fatal("the child reads what is typed at the shell")
 			}
+			// It is stopped for reading (SIGTTIN). A shell that does not know that yet sends no SIGCONT at fg, and the job would
+			// stop in the foreground, with or without us.
+			eventually(t, "the shell to know that the job has stopped", func() bool {
+				c.line("")
+				c.expect("PROMPT> ")
+				return strings.Contains(c.out.String(), "Stopped") || strings.Contains(c.out.String(), "suspended")
+			})
 			c.line("fg")
 			c.line("hello")
 			c.expect("heard <hello>")
