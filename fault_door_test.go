@@ -5,12 +5,17 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // door is a loopback address in front of a server. A wire fault takes the
@@ -32,7 +37,7 @@ type door struct {
 }
 
 func newDoor(t testing.TB) *door {
-	d := &door{t: t, addr: "127.0.0.1:0", pass: make(chan net.Conn), closed: make(chan struct{}), conns: map[net.Conn]bool{}}
+	d := &door{t: t, addr: reservePort(t), pass: make(chan net.Conn), closed: make(chan struct{}), conns: map[net.Conn]bool{}}
 	d.close = sync.OnceFunc(func() { close(d.closed) })
 	d.listen()
 	t.Cleanup(func() {
@@ -43,13 +48,38 @@ func newDoor(t testing.TB) *door {
 	return d
 }
 
+// reservePort binds a port of 127.0.0.1 and never listens there: who connects is
+// refused, and nobody else can have it while the door does not listen either.
+func reservePort(t testing.TB) string {
+	syscall.ForkLock.RLock()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	if err == nil {
+		unix.CloseOnExec(fd)
+	}
+	syscall.ForkLock.RUnlock()
+	check(t, err)
+	t.Cleanup(func() { unix.Close(fd) })
+	check(t, unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1))
+	check(t, unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
+	bound, err := unix.Getsockname(fd)
+	check(t, err)
+	return fmt.Sprintf("127.0.0.1:%d", bound.(*unix.SockaddrInet4).Port)
+}
+
+// sharePort lets a listener have the reserved port.
+func sharePort(_, _ string, c syscall.RawConn) error {
+	var failed error
+	err := c.Control(func(fd uintptr) { failed = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1) })
+	return errors.Join(err, failed)
+}
+
 func (d *door) listen() {
-	in, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", d.addr)
+	in, err := (&net.ListenConfig{Control: sharePort}).Listen(context.Background(), "tcp", d.addr)
 	if err != nil {
 		d.t.Fatal(err)
 	}
 	d.mu.Lock()
-	d.in, d.addr = in, in.Addr().String()
+	d.in = in
 	d.mu.Unlock()
 	d.work.Go(func() {
 		for {
