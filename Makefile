@@ -7,6 +7,11 @@ LDFLAGS   := -s -w -buildid= -funcalign=16 -X main.version=$(VERSION)
 # Infisical speaks HTTP/1.1; leaving HTTP/2 out saves 0.6 MB.
 TAGS      := nethttpomithttp2
 GOBUILD   := CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags '$(TAGS)' -ldflags '$(LDFLAGS)'
+# What `make slim` leaves out, for an image that needs none of it: AWS, GCP and
+# Azure identities, the system's keyring, `infuse dev`. Who asks for one of them
+# hears that it is not in this build. Outside the runtime nothing is inlined.
+SLIMTAGS  := noidentities nokeyring nodev
+SLIM      := -gcflags=all=-l -gcflags=runtime/...= -gcflags=internal/...=
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # The race detector needs a C compiler; without one the tests run without it.
 RACE      := $(shell command -v cc >/dev/null 2>&1 || command -v gcc >/dev/null 2>&1 && echo -race)
@@ -15,17 +20,22 @@ TESTFLAGS ?=
 .DEFAULT_GOAL := build
 include release.mk
 
-.PHONY: build test check demo bench fuzz clean
+.PHONY: build slim test check demo bench fuzz clean
 
 build: ## bin/infuse, static and stripped
 	$(GOBUILD) -o bin/infuse .
 
+slim: ## bin/infuse-slim: 9.6 MB instead of 11.8, without what SLIMTAGS names
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags '$(TAGS) $(SLIMTAGS)' $(SLIM) -ldflags '$(LDFLAGS)' -o bin/infuse-slim .
+
 test: check ## everything: format, vet, staticcheck, other platforms, tests with the race detector
 	go test $(RACE) -timeout 30m $(TESTFLAGS) ./...
+	go test -tags '$(SLIMTAGS)' ./creds/...
 
 check:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt: $$unformatted"; exit 1; }
 	go vet ./...
+	go vet -tags '$(SLIMTAGS)' ./...
 	GOOS=darwin GOARCH=arm64 go vet ./...
 	GOOS=windows go vet ./...
 	go run $(STATICCHECK) ./...

@@ -1,3 +1,5 @@
+//go:build !noidentities
+
 package creds
 
 import (

@@ -4,15 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-
-	"github.com/zalando/go-keyring"
 )
 
 // service is the name the CLI stores its entries under.
 const service = "infisical-cli"
 
-// Keyring is the part of a keyring that is needed. Its Get returns an error
-// that is keyring.ErrNotFound of github.com/zalando/go-keyring when there is no entry.
+// Keyring is the part of a keyring that is needed. Its Get returns an error that is
+// ErrNoEntry, or keyring.ErrNotFound of github.com/zalando/go-keyring, when there is no entry.
 type Keyring interface {
 	Get(service, account string) (string, error)
 }
@@ -20,9 +18,6 @@ type Keyring interface {
 // System is the operating system's keyring: Secret Service on Linux, Keychain
 // on macOS, the Credential Manager on Windows.
 type System struct{}
-
-// Get asks the operating system.
-func (System) Get(service, account string) (string, error) { return keyring.Get(service, account) }
 
 func keyringPlace(account string) string { return "system keyring, entry " + account }
 
@@ -50,7 +45,7 @@ func readSystemKeyring(ctx context.Context, ring Keyring, account string) ([]byt
 	}
 	place := keyringPlace(account)
 	switch {
-	case errors.Is(a.err, keyring.ErrNotFound):
+	case errors.Is(a.err, errNotFound), errors.Is(a.err, ErrNoEntry):
 		return nil, &Error{Place: place, Err: ErrNoEntry}
 	case a.err != nil:
 		return nil, &Error{Place: place, Err: fmt.Errorf("%w: %w", ErrKeyring, a.err)}

@@ -11,8 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/zalando/go-keyring"
-
 	"infuse/creds/vault"
 	"infuse/fetch/secret"
 )
@@ -325,7 +323,7 @@ func (k fakeKeyring) Get(service, account string) (string, error) {
 	if v, ok := k[service+"\x00"+account]; ok {
 		return v, nil
 	}
-	return "", keyring.ErrNotFound
+	return "", vault.ErrNoEntry
 }
 
 type brokenKeyring struct{ err error }

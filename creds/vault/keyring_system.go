@@ -1,0 +1,10 @@
+//go:build !nokeyring
+
+package vault
+
+import "github.com/zalando/go-keyring"
+
+var errNotFound = keyring.ErrNotFound
+
+// Get asks the operating system.
+func (System) Get(service, account string) (string, error) { return keyring.Get(service, account) }
