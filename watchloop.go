@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"sort"
 	"strings"
@@ -51,7 +52,12 @@ func (l *watchLoop) run(ctx context.Context) {
 	defer w.Wait()
 	defer cancel()
 	confirm := watch.NewConfirm(l.interval, l.look(l.agreed, l.read.snapshot, watch.Event{}))
+	collected := false
 	for event := range w.C {
+		if !collected { // what the start left, such as the system's roots read from PEM; COMMAND runs by now
+			debug.FreeOSMemory()
+			collected = true
+		}
 		snapshot, plan, err := l.takeLook(ctx, event)
 		w.Report(err)
 		if ctx.Err() != nil {
