@@ -6,7 +6,9 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -34,7 +36,12 @@ func startTypist(t *testing.T, environ []string, program string, args ...string)
 			cmd.Dir = dir
 		}
 	}
+	// Who runs the tests may ignore Ctrl-C, and what is ignored stays so across
+	// execve(2), while what is handled does not.
+	heard := make(chan os.Signal, 1)
+	signal.Notify(heard, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT)
 	tty, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 200, Cols: 2000})
+	signal.Stop(heard)
 	if err != nil {
 		t.Fatalf("starting %s: %v", program, err)
 	}
@@ -46,10 +53,19 @@ func startTypist(t *testing.T, environ []string, program string, args ...string)
 	}()
 	go func() { s.done <- cmd.Wait() }()
 	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
+		_ = cmd.Process.Signal(syscall.SIGHUP) // as a terminal that goes away; what runs below it hears of it too
+		select {
+		case <-s.done:
+		case <-time.After(patience):
+			_ = cmd.Process.Kill()
+			<-s.done
+		}
 		_ = tty.Close()
-		<-read
-		<-s.done
+		select {
+		case <-read:
+		case <-time.After(patience):
+			t.Errorf("%s left something on its terminal", program)
+		}
 	})
 	return s
 }
