@@ -134,8 +134,8 @@ Our flags stand before COMMAND, its own behind it. Exit status: COMMAND's own, 1
 127 not found, 126 not executable, 125 infuse itself failed and COMMAND was not started.
 
 infuse becomes COMMAND (execve) and nothing of it stays; except with --watch, --mask or --status-file,
-and as PID 1, where it is the init. Every flag can be set as INFUSE_<FLAG>, such as
-INFUSE_WATCH_INTERVAL=30s.`
+and as PID 1, where it is the init. Flags can be set as INFUSE_<FLAG>, such as INFUSE_WATCH_INTERVAL=30s;
+not the credentials, --command and --dry-run.`
 }
 
 func (*listCommand) Help() string {

@@ -63,7 +63,7 @@ func (e *engine) docker(t *testing.T) string {
 	if err := os.Chmod(filepath.Join(base, "etc", "passwd"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := e.fromScratch("docker.io/library/node:22-slim", []string{"--env", "PATH=/usr/local/bin:/usr/bin:/bin"}, base, "/"); err != nil {
+	if out, err := e.fromScratch("localhost/node:22-slim", []string{"--env", "PATH=/usr/local/bin:/usr/bin:/bin"}, base, "/"); err != nil {
 		t.Fatalf("making node:22-slim: %v\n%s", err, out)
 	}
 	bin := t.TempDir()

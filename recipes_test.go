@@ -115,6 +115,7 @@ func TestRecipes(t *testing.T) {
 			runIn(t, dir, environ, "direnv", "exec", ".", "sh", "-c", `echo "direnv says $GREETING, $DEPLOY_KEY."`))
 	})
 	t.Run("dev", func(t *testing.T) {
+		require(t, "bash")
 		require(t, "npm")
 		dir := recipeDir(t, "secrets/dev.env", "GREETING='hello from a directory'\n", "package.json", `{"scripts": {"start": "echo npm says $GREETING"}}`)
 		// The server stays in the background, as at a prompt, until its group is ended here.
