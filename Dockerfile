@@ -19,7 +19,9 @@ WORKDIR /src
 COPY . .
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 GOOS=${TARGETOS} GOARCH=${TARGETARCH} \
-    go build -trimpath -buildvcs=false -tags nethttpomithttp2 -ldflags "-s -w -buildid= -funcalign=16 -X main.version=${VERSION}" -o /out/infuse .
+    go build -trimpath -buildvcs=false -tags nethttpomithttp2 \
+      -gcflags=github.com/alecthomas/...=-l -gcflags=github.com/godbus/...=-l -gcflags=infuse=-l \
+      -gcflags=infuse/fetch/devserver=-l -gcflags=infuse/creds/...=-l -ldflags "-s -w -buildid= -funcalign=16 -X main.version=${VERSION}" -o /out/infuse .
 
 FROM scratch
 ARG VERSION=devel

@@ -213,8 +213,8 @@ func (e *engine) testImage(t *testing.T) {
 	}
 	image := images[0]
 	t.Logf("image: %d bytes, %.2f MiB", image.Size, float64(image.Size)/(1<<20))
-	if image.Size > sizeBudget {
-		t.Errorf("the image has %d bytes, %d more than the budget", image.Size, image.Size-sizeBudget)
+	if image.Size > imageBudget {
+		t.Errorf("the image has %d bytes, %d more than the budget", image.Size, image.Size-imageBudget)
 	}
 	if image.User != "65532:65532" {
 		t.Errorf("user %q: not a number, or root", image.User)

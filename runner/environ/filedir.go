@@ -17,7 +17,7 @@ import (
 type Dir struct {
 	Path string // made if it is missing, with mode 0700
 
-	state dirState
+	written []string // by the last Write: where there are no links, nothing else tells what is ours
 }
 
 const (
@@ -36,6 +36,10 @@ func (d *Dir) Write(files []Entry) (changed bool, err error) {
 	changed, err = d.write(files)
 	if err != nil {
 		return changed, fmt.Errorf("writing secrets to %s: %w", d.Path, err)
+	}
+	d.written = make([]string, len(files))
+	for i := range files {
+		d.written[i] = files[i].Name
 	}
 	return changed, nil
 }

@@ -14,9 +14,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// dirState is empty: the links themselves say what is ours.
-type dirState struct{}
-
 func (d *Dir) write(files []Entry) (bool, error) {
 	unlock, err := d.open()
 	if err != nil {

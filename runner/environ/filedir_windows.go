@@ -8,9 +8,6 @@ import (
 	"slices"
 )
 
-// dirState is what the last Write wrote.
-type dirState struct{ written []string }
-
 // write replaces file by file: links need a privilege here.
 func (d *Dir) write(files []Entry) (bool, error) {
 	if err := os.MkdirAll(d.Path, 0o700); err != nil {
@@ -29,7 +26,7 @@ func (d *Dir) write(files []Entry) (bool, error) {
 		}
 		changed = true
 	}
-	for _, name := range d.state.written {
+	for _, name := range d.written {
 		if !slices.Contains(names, name) {
 			changed = true
 			if err := os.Remove(filepath.Join(d.Path, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -37,7 +34,6 @@ func (d *Dir) write(files []Entry) (bool, error) {
 			}
 		}
 	}
-	d.state.written = names
 	return changed, nil
 }
 
