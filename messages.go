@@ -75,9 +75,15 @@ func (p *program) report(err error) {
 
 // allHints are the next steps of err and of what it wraps, each once.
 func allHints(err error) []string {
-	var hints []string
-	for e := err; e != nil; e = errors.Unwrap(e) {
-		for _, hint := range hintsOf(e) {
+	if err == nil {
+		return nil
+	}
+	hints, wrapped := slices.Clone(hintsOf(err)), []error{errors.Unwrap(err)}
+	if several, ok := err.(interface{ Unwrap() []error }); ok {
+		wrapped = several.Unwrap()
+	}
+	for _, e := range wrapped {
+		for _, hint := range allHints(e) {
 			if !slices.Contains(hints, hint) {
 				hints = append(hints, hint)
 			}
