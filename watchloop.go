@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime/debug"
 	"slices"
 	"sort"
@@ -42,16 +43,24 @@ type watchLoop struct {
 
 // run ends with ctx, and returns when everything it started has ended.
 func (l *watchLoop) run(ctx context.Context) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	if l.read.http != nil {
 		l.read.http.Conditional, l.read.http.Settle = true, false // Confirm judges every look
 	}
+	confirm := watch.NewConfirm(l.interval, l.look(l.agreed, l.read.snapshot, watch.Event{}))
+	for l.watch(ctx, confirm) {
+	}
+}
+
+// watch looks until ctx ends or, which it reports, .infisical.json names
+// another place: its events are for another subscription.
+func (l *watchLoop) watch(ctx context.Context, confirm *watch.Confirm) (moved bool) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	scope := l.read.scope
 	w := watch.Start(ctx, l.watchConfig())
 	l.p.log.Debug("watching", "interval", l.interval) // a file counts as it is now
 	defer w.Wait()
 	defer cancel()
-	confirm := watch.NewConfirm(l.interval, l.look(l.agreed, l.read.snapshot, watch.Event{}))
 	collected := false
 	for event := range w.C {
 		if !collected { // what the start left, such as the system's roots read from PEM; COMMAND runs by now
@@ -61,7 +70,7 @@ func (l *watchLoop) run(ctx context.Context) {
 		snapshot, plan, err := l.takeLook(ctx, event)
 		w.Report(err)
 		if ctx.Err() != nil {
-			return
+			return false
 		}
 		l.said(err)
 		l.observe(snapshot, err)
@@ -84,7 +93,11 @@ func (l *watchLoop) run(ctx context.Context) {
 		if decision.Recovered {
 			l.p.log.Warn("the secrets are acceptable again")
 		}
+		if decision.Do != watch.LookAgain && !reflect.DeepEqual(scope, l.read.scope) {
+			return true
+		}
 	}
+	return false
 }
 
 // deliver hands on what was agreed. What cannot be delivered, on a full disk for

@@ -44,6 +44,10 @@ const (
 	// The largest event; the server's hold a list of names.
 	eventLimit = 1 << 20
 
+	// A fleet that starts in one second spreads its connections over a sixth of
+	// the interval, at most this long.
+	connectSpread = 10 * time.Second
+
 	reconnectFirst = time.Second
 	reconnectMost  = time.Minute
 	// A refusal for too many connections (429) is asked again less often: of a
@@ -71,7 +75,7 @@ type stream struct {
 }
 
 func newStream(cfg Config, send func(signal)) *stream {
-	return &stream{Events: *cfg.Events, log: cfg.Log, random: cfg.Random, first: cfg.Interval / 6, send: send}
+	return &stream{Events: *cfg.Events, log: cfg.Log, random: cfg.Random, first: min(cfg.Interval/6, connectSpread), send: send}
 }
 
 // run connects, again and again, until ctx ends or the server says that there
