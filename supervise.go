@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -124,9 +123,6 @@ func (c *runCommand) supervise(p *program, read *reading, plan *environ.Plan, s 
 		}
 		loops.Go(func() { loop.run(ctx) })
 	}
-	// A parent waits for days with a small heap, and each look leaves a little:
-	// collect before that has grown to the 4 MiB at which Go begins.
-	debug.SetGCPercent(20)
 	status, err := runner.Supervise(ctx, runner.Config{
 		Path: path, Argv: argv, Env: first.Env, Files: first.Files,
 		Mode:       runner.Mode(c.Mode),

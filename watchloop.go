@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"runtime/debug"
 	"slices"
 	"sort"
 	"strings"
@@ -61,12 +60,7 @@ func (l *watchLoop) watch(ctx context.Context, confirm *watch.Confirm) (moved bo
 	l.p.log.Debug("watching", "interval", l.interval) // a file counts as it is now
 	defer w.Wait()
 	defer cancel()
-	collected := false
 	for event := range w.C {
-		if !collected { // what the start left, such as the system's roots read from PEM; COMMAND runs by now
-			debug.FreeOSMemory()
-			collected = true
-		}
 		snapshot, plan, err := l.takeLook(ctx, event)
 		w.Report(err)
 		if ctx.Err() != nil {
