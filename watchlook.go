@@ -1,14 +1,15 @@
 package main
 
 import (
-	"infuse/fetch"
-	"infuse/fetch/secret"
-	"infuse/runner/environ"
-	"infuse/watch"
 	"os"
 	"slices"
 	"sort"
 	"strings"
+
+	"infuse/fetch"
+	"infuse/fetch/secret"
+	"infuse/runner/environ"
+	"infuse/watch"
 )
 
 // look is what Confirm compares: everything that would be delivered, by name.
