@@ -57,7 +57,11 @@ func TestEveryFlagStandsInAScript(t *testing.T) {
 }
 
 func usesFlag(commands, variables string, flag flagDoc) bool {
-	for _, spelling := range flag.spellings() {
+	spellings := flag.spellings()
+	if flag.negatable {
+		spellings = append(spellings, "--no-"+flag.name)
+	}
+	for _, spelling := range spellings {
 		if regexp.MustCompile(`(^|[ '"])` + spelling + `\b`).MatchString(commands) {
 			return true
 		}

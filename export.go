@@ -29,6 +29,7 @@ type exportCommand struct {
 	Namespace     string   `placeholder:"NAME" help:"metadata.namespace of k8s-secret." group:"File"`
 	Watch         bool     `noenv:"" negatable:"" help:"Rewrite FILE when the secrets change." group:"Watching"`
 	WatchInterval duration `default:"60s" placeholder:"60s" help:"Between two checks; at least 5s, jittered." group:"Watching"`
+	WatchEvents   bool     `default:"true" negatable:"" help:"Hear of changes by project events where the server offers them, and poll less (default: on)." group:"Watching"`
 	Exec          string   `placeholder:"COMMAND" help:"Run after FILE was rewritten; split without a shell." group:"Watching"`
 }
 
@@ -215,7 +216,7 @@ func (w *exporter) watch(ctx context.Context, plan *environ.Plan, helper []strin
 		p: w.p, read: w.read, flags: &w.c.readFlags,
 		layers: func() (environ.Config, error) { return w.c.config(w.p) },
 		files:  slices.Concat(w.c.EnvFile, w.c.RequireFrom), template: w.c.Template, interval: time.Duration(w.c.WatchInterval), timeout: time.Duration(w.c.Timeout),
-		agreed: plan,
+		events: w.c.WatchEvents, agreed: plan,
 		act: func(ctx context.Context, plan *environ.Plan, text string) error {
 			changed, err := w.write(ctx, plan)
 			if err != nil || !changed {

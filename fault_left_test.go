@@ -48,7 +48,7 @@ func launchRandom(w *world, watches bool) *randomProcess {
 	p := &randomProcess{w: w, watches: watches, old: w.now() != w.before}
 	var flags []string
 	if watches {
-		flags = []string{"--watch", "--watch-interval", "240h", "--env-file", w.envFile}
+		flags = []string{"--watch", "--watch-interval", "240h", "--no-watch-events", "--env-file", w.envFile}
 	}
 	p.cmd = w.command(flags, "sh", "-c", showsAll)
 	p.start(w.t)

@@ -76,7 +76,7 @@ type watchedProcess struct {
 // that was asked for.
 func (w *world) watch(flags ...string) *watchedProcess {
 	p := &watchedProcess{w: w, done: make(chan error, 1)}
-	flags = append([]string{"--watch", "--watch-interval", "240h", "--env-file", w.envFile}, flags...)
+	flags = append([]string{"--watch", "--watch-interval", "240h", "--no-watch-events", "--env-file", w.envFile}, flags...)
 	p.cmd = w.command(flags, "sh", "-c", "echo got=$KEY; read line; exit 7")
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.err
 	stdin, err := p.cmd.StdinPipe()

@@ -38,6 +38,7 @@ type fileFlags struct {
 type watchFlags struct {
 	Watch          bool     `negatable:"" help:"Keep checking, and act when the injected environment changed." group:"Watching"`
 	WatchInterval  duration `default:"60s" placeholder:"60s" help:"Between two checks; at least 5s, jittered." group:"Watching"`
+	WatchEvents    bool     `default:"true" negatable:"" help:"Hear of changes by project events where the server offers them, and poll less (default: on)." group:"Watching"`
 	OnChange       string   `default:"restart" placeholder:"ACTION" help:"restart, signal:NAME, exit, exec:COMMAND or none." group:"Watching"`
 	StopSignal     string   `default:"TERM" placeholder:"NAME" help:"Asks the child to stop." group:"Watching"`
 	StopTimeout    duration `default:"10s" placeholder:"10s" help:"Until KILL." group:"Watching"`

@@ -119,7 +119,7 @@ func (c *runCommand) supervise(p *program, read *reading, plan *environ.Plan, s 
 			p: p, read: read, flags: &c.readFlags,
 			layers: func() (environ.Config, error) { return c.config(p, path, argv) },
 			files:  c.watchedFiles(), interval: time.Duration(c.WatchInterval), timeout: time.Duration(c.Timeout),
-			agreed: plan, act: c.hand(p, read, s, changes, board, masking), observe: board.checked,
+			events: c.WatchEvents, agreed: plan, act: c.hand(p, read, s, changes, board, masking), observe: board.checked,
 		}
 		loops.Go(func() { loop.run(ctx) })
 	}

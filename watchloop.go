@@ -25,6 +25,7 @@ type watchLoop struct {
 	layers      func() (environ.Config, error) // reads the dotenv files again
 	files       []string                       // that layers reads
 	template    string                         // a file whose text counts too; "" for none
+	events      bool                           // subscribe to project events
 	interval    time.Duration
 	timeout     time.Duration
 	agreed      *environ.Plan // what Confirm last agreed to: at first, what the program was started with
@@ -127,13 +128,13 @@ func (l *watchLoop) watchConfig() watch.Config {
 		config.Trees = []string{l.read.dir}
 		return config
 	}
+	if l.read.scope.ProjectID == "" || l.read.credential.Method == methodServiceToken || !l.events {
+		return config // events go by project id, and are not for service tokens
+	}
 	config.Events = &watch.Events{
 		Client: l.read.server, Tokens: l.read.session,
 		ProjectID: l.read.scope.ProjectID, Environment: l.read.scope.Environment,
 		Paths: l.read.scope.Paths, Recursive: l.read.scope.Recursive,
-	}
-	if l.read.scope.ProjectID == "" || l.read.credential.Method == methodServiceToken {
-		config.Events = nil // events go by project id, and are not for service tokens
 	}
 	return config
 }

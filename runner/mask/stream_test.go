@@ -3,6 +3,7 @@ package mask
 import (
 	"bytes"
 	"encoding/base64"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -192,10 +193,10 @@ func TestUpdate(t *testing.T) {
 	if got, want := string(out), "*** *** *** *** *** *** "; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	for range generations {
-		m.Update(values("another-password"))
+	for i := range generations {
+		m.Update(values(fmt.Sprintf("another-password-%d", i)))
 	}
-	if got := m.Mask("old-password another-password"); got != "old-password ***" {
+	if got := m.Mask(fmt.Sprintf("old-password another-password-%d", generations-1)); got != "old-password ***" {
 		t.Errorf("after %d more sets: %q", generations, got)
 	}
 }
