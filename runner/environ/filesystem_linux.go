@@ -16,5 +16,6 @@ func OnDisk(dir string) bool {
 	if up := filepath.Dir(dir); errors.Is(err, unix.ENOENT) && up != dir {
 		return OnDisk(up)
 	}
-	return err == nil && fs.Type != unix.TMPFS_MAGIC && fs.Type != unix.RAMFS_MAGIC
+	kind := uint32(fs.Type) // signed on most systems, where the magic of ramfs does not fit 32 bits
+	return err == nil && kind != unix.TMPFS_MAGIC && kind != unix.RAMFS_MAGIC
 }
