@@ -42,7 +42,7 @@ func (f *environmentFlags) layers(p *program) (environ.Config, error) {
 			return config, fmt.Errorf("--env-file: %w", err)
 		}
 		if len(undefined) > 0 {
-			p.warnOnce("the file refers to names that nothing above them in it defines: they are empty, since a dotenv file sees neither secrets nor the environment",
+			p.warnOnce("values of the file refer with $ to what nothing above them in it defines, which is empty: a dotenv file sees neither secrets nor the environment; single quotes keep a $",
 				"file", file, "names", strings.Join(undefined, ","))
 		}
 		if p.settings.layer("env-file") == fromProject {
@@ -103,8 +103,8 @@ func (p *program) warnOnce(text string, args ...any) {
 	}
 }
 
-// readEnvFile reads a dotenv file with godotenv's rules, and tells which names
-// it refers to in vain. Its error names the file, and never quotes what is in it.
+// readEnvFile reads a dotenv file with godotenv's rules, and tells whose values
+// refer to something in vain. Its error names the file, and never quotes what is in it.
 func readEnvFile(file string) (vars []environ.Var, undefined []string, err error) {
 	body, err := os.ReadFile(file)
 	if err != nil {

@@ -56,13 +56,16 @@ var reference = regexp.MustCompile(`\$\{?([A-Z0-9_]+)`)
 // undefined stands in the place of a value that a file does not define.
 const undefined = "\x01undefined "
 
-// Undefined lists, sorted, the names that the values of a dotenv file refer to
-// and that nothing above them in the file defines: godotenv makes the empty
-// string of such a reference. src is one that Parse takes.
+// Undefined lists, sorted, the names whose values in a dotenv file refer to
+// something that nothing above them in the file defines: godotenv makes the
+// empty string of such a reference. What they refer to is not told: in a
+// password that holds a $ it is a part of the password. src is one that Parse
+// takes.
 func Undefined(src []byte) []string {
+	src = withoutMark(src)
 	names := map[string]bool{}
 	for _, m := range reference.FindAllSubmatch(src, -1) {
-		names[string(m[1])] = false
+		names[string(m[1])] = true
 	}
 	if len(names) == 0 {
 		return nil
@@ -70,18 +73,14 @@ func Undefined(src []byte) []string {
 	// Define them all above the file, and see which definitions are used.
 	var above strings.Builder
 	for name := range names {
-		fmt.Fprintf(&above, "%s='%s%s\x01'\n", name, undefined, name)
+		fmt.Fprintf(&above, "%s='%s%s'\n", name, undefined, name)
 	}
 	values, err := godotenv.Parse(strings.NewReader(above.String() + string(src)))
 	if err != nil {
 		return nil
 	}
-	for key, value := range values {
-		for name := range names {
-			own := key == name && value == undefined+name+"\x01"
-			names[name] = names[name] || !own && strings.Contains(value, undefined+name+"\x01")
-		}
-	}
-	maps.DeleteFunc(names, func(_ string, used bool) bool { return !used })
-	return slices.Sorted(maps.Keys(names))
+	maps.DeleteFunc(values, func(key, value string) bool {
+		return !strings.Contains(value, undefined) || names[key] && value == undefined+key // the definition itself
+	})
+	return slices.Sorted(maps.Keys(values))
 }

@@ -33,8 +33,11 @@ func TestParseRefusesWhatIsMisread(t *testing.T) {
 func TestUndefined(t *testing.T) {
 	for text, want := range map[string][]string{
 		"A=1\nB=$A/${A}":                     nil,
-		"B=${A}\nA=1":                        {"A"},
-		"DSN=\"${DB_URL}/x\"\nX=$HOST:$PORT": {"DB_URL", "HOST", "PORT"},
+		"B=${A}\nA=1":                        {"B"},
+		"DSN=\"${DB_URL}/x\"\nX=$HOST:$PORT": {"DSN", "X"},
+		"PASSWORD=p$SSW0RD":                  {"PASSWORD"}, // of the value nothing
+		"PATH=$PATH:/x":                      {"PATH"},
+		"\xef\xbb\xbfA=$B":                   {"A"},
 		`A='$HOME' # ${NOPE}`:                nil,
 		`A=\$HOME`:                           nil,
 		"A=$lower $(CMD)":                    nil,

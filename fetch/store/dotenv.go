@@ -66,7 +66,7 @@ func readBounded(path string) ([]byte, error) {
 // Parse is godotenv.Parse behind checks of its input and its output, with
 // errors that hold a line number in the place of the file's text.
 func Parse(src []byte) (map[string]string, error) {
-	src = bytes.TrimPrefix(src, []byte("\xef\xbb\xbf")) // Windows editors write a byte order mark
+	src = withoutMark(src)
 	if bytes.HasPrefix(src, []byte{0xff, 0xfe}) || bytes.HasPrefix(src, []byte{0xfe, 0xff}) {
 		return nil, errors.New("is UTF-16; save it as UTF-8")
 	}
@@ -87,6 +87,9 @@ func Parse(src []byte) (map[string]string, error) {
 	}
 	return values, checkValues(src, values)
 }
+
+// withoutMark drops the byte order mark that Windows editors write.
+func withoutMark(src []byte) []byte { return bytes.TrimPrefix(src, []byte("\xef\xbb\xbf")) }
 
 func invalidUTF8(src []byte) int {
 	for line := 1; len(src) > 0; line++ {
