@@ -18,6 +18,7 @@ import (
 // that does not read, must not keep the runner from passing a signal on.
 type board struct {
 	p        *program
+	read     *reading // its scope moves with .infisical.json
 	file     string
 	notifier *runner.Notifier
 	wake     chan struct{}
@@ -51,7 +52,7 @@ type statusFile struct {
 }
 
 func newBoard(p *program, file string, notifier *runner.Notifier, read *reading, plan *environ.Plan) *board {
-	b := &board{p: p, file: file, notifier: notifier, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	b := &board{p: p, read: read, file: file, notifier: notifier, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	b.status = statusFile{
 		State: "starting", Source: read.snapshot.Source, FetchedAt: read.snapshot.FetchedAt,
 		Environment: read.scope.Environment, Names: secretNames(plan),
@@ -158,7 +159,7 @@ func (b *board) checked(snapshot *fetch.Snapshot, err error) {
 	if err != nil {
 		b.status.LastError = oneLine(err.Error())
 	} else {
-		b.status.Source, b.status.FetchedAt = snapshot.Source, snapshot.FetchedAt
+		b.status.Source, b.status.FetchedAt, b.status.Environment = snapshot.Source, snapshot.FetchedAt, b.read.scope.Environment
 	}
 	b.changed()
 }
