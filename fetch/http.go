@@ -223,14 +223,15 @@ func (f *httpFetch) list(ctx context.Context, path string) (*api.SecretList, err
 }
 
 // locate makes a "not found" more exact: whether environment or folder is
-// missing, and what there is instead. Where that may not be read the server's
+// missing, and what there is instead. Where that cannot be read at once, or is
+// not the whole truth (the answer came from inside the project), the server's
 // answer stays as it is.
 func (f *httpFetch) locate(ctx context.Context, err error, path string) error {
 	missing, ok := errors.AsType[*NotFoundError](err)
 	if !ok || missing.What == "project" {
 		return err
 	}
-	if exact, ok := errors.AsType[*NotFoundError](f.verify(ctx, path)); ok {
+	if exact, ok := errors.AsType[*NotFoundError](f.verify(api.Once(ctx), path)); ok && exact.What != "project" {
 		exact.Err = missing.Err
 		return exact
 	}

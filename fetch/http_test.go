@@ -297,6 +297,43 @@ func TestEmptyList(t *testing.T) {
 	}
 }
 
+// TestNotFoundIsLocated: a "not found" of the list is made more exact where the
+// project can be read, and stays as it is, at once, where it cannot.
+func TestNotFoundIsLocated(t *testing.T) {
+	missing := answer(404, `{"message":"Folder with path '/nope' in environment with slug 'dev' not found","error":"SecretPathNotFound"}`)
+	folders := answer(200, `{"folders":[{"id":"1","name":"backend"}]}`)
+	for name, c := range map[string]struct {
+		env       string
+		workspace http.HandlerFunc
+		words     string
+	}{
+		"folder":                {"dev", answer(200, `{"workspace":`+project+`}`), "no such folder: /nope (in environment dev); there is /backend"},
+		"environment":           {"nope", answer(200, `{"workspace":`+project+`}`), "no such environment: nope (in project p); there is dev, prod"},
+		"project forbidden":     {"dev", answer(403, `{"message":"m","error":"PermissionDenied"}`), "no such folder or environment: /nope (in environment dev)"},
+		"project said unknown":  {"dev", answer(404, `{"message":"Project not found","error":"NotFound"}`), "no such folder or environment: /nope (in environment dev)"},
+		"project route failing": {"dev", answer(503, `{}`), "no such folder or environment: /nope (in environment dev)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &server{routes: map[string]http.HandlerFunc{v4: missing, "/api/v1/workspace/p": c.workspace, "/api/v1/folders": folders}}
+			scope := dev()
+			scope.Environment, scope.Paths = c.env, []string{"/nope"}
+			src := source(t, s, &tokens{})
+			retrying, err := api.NewHTTPClient(api.TransportConfig{Base: s, Retries: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			src.API.HTTP = retrying
+			_, err = src.Fetch(t.Context(), scope)
+			if err == nil || err.Error() != c.words {
+				t.Errorf("%v, want %q", err, c.words)
+			}
+			if n := s.count("/api/v1/workspace/p"); n != 1 {
+				t.Errorf("the project was asked for %d times", n)
+			}
+		})
+	}
+}
+
 // TestEmptyListIsLookedAtAgain: a folder that goes away while it is watched.
 func TestEmptyListIsLookedAtAgain(t *testing.T) {
 	body := `{"folders":[{"id":"1","name":"x"}]}`
