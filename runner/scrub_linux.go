@@ -11,7 +11,7 @@ import (
 )
 
 // ScrubEnviron overwrites the values of the named variables in the block that /proc/self/environ shows; unsetting them
-// does not. Copies that the program made of them are not touched. Call it once, before other goroutines start.
+// does not. Copies are not touched, such as those that the Go runtime made of all of them: os.Environ stays as it is.
 func ScrubEnviron(names ...string) error {
 	block, err := ownBlock(50) // env_start, env_end
 	if err != nil {
@@ -27,7 +27,7 @@ func ScrubEnviron(names ...string) error {
 
 // ScrubArgs overwrites the end of command line arguments, in the block that ps(1) and /proc/self/cmdline show: keep says
 // how much of an argument everybody may see. os.Args lies in that block: who still needs a part of it has to have copied
-// it (strings.Clone). Call it once, before other goroutines start.
+// it (strings.Clone), and nothing may read it meanwhile.
 func ScrubArgs(keep func(arg string) int) error {
 	block, err := ownBlock(48) // arg_start, arg_end
 	if err != nil {
