@@ -318,6 +318,7 @@ func TestReadClaims(t *testing.T) {
 			creds.Claims{IdentityID: "id", IdentityName: "ci", OrganizationID: "org", Uses: 3, NotBefore: time.Unix(10, 0), ExpiresAt: time.Unix(20, 0)}},
 		{"no limits", jwt(map[string]any{"identityId": "id", "numUsesLimit": 0}), creds.Claims{IdentityID: "id"}},
 		{"absurd limits", jwt(map[string]any{"numUsesLimit": 1e300, "exp": 1e300, "nbf": -5}), creds.Claims{}},
+		{"a time that RFC 3339 cannot write", jwt(map[string]any{"exp": 253402300800}), creds.Claims{}},
 		{"a name for the terminal", jwt(map[string]any{"identityId": "id", "identityName": "\x1b[2Jci"}), creds.Claims{IdentityID: "id"}},
 		{"other types", jwt(map[string]any{"identityId": 7}), creds.Claims{}},
 		{"not a JWT", "opaque", creds.Claims{}},

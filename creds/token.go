@@ -104,8 +104,11 @@ func serviceToken(what, s string) (Credential, error) {
 // number is a NumericDate of RFC 7519, section 2: seconds, maybe with a fraction.
 type number float64
 
+// endOfTime begins the year 10000, which RFC 3339 cannot write (time.Time.MarshalJSON refuses it).
+const endOfTime = 253402300800
+
 func (n number) time() time.Time {
-	if n <= 0 || n > 1<<40 {
+	if n <= 0 || n >= endOfTime {
 		return time.Time{}
 	}
 	return time.Unix(int64(n), 0)
