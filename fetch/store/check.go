@@ -37,7 +37,9 @@ func definition(src []byte, key string) (line int, quoted bool) {
 	for text := range bytes.Lines(src) {
 		n++
 		text = bytes.TrimSpace(text)
-		text = bytes.TrimSpace(bytes.TrimPrefix(text, []byte("export ")))
+		if exported, ok := bytes.CutPrefix(text, []byte("export")); ok && len(bytes.TrimLeft(exported, " \t")) < len(exported) {
+			text = bytes.TrimSpace(exported)
+		}
 		rest, ok := bytes.CutPrefix(text, []byte(key))
 		rest = bytes.TrimSpace(rest)
 		if !ok || len(rest) == 0 || rest[0] != '=' && rest[0] != ':' {

@@ -12,6 +12,7 @@ func TestParseRefusesWhatIsMisread(t *testing.T) {
 		`K='it\''`:                     "line 1: a quoted value that ends in an escaped quote",
 		"A=1\nA 2 = bad line\n":        "line 2: the name holds a blank",
 		"export A B=1":                 "line 1: the name holds a blank",
+		"\nexport\tA B=1":              "line 2: the name holds a blank",
 		"a line\n":                     "not NAME=VALUE",
 	} {
 		if _, err := Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
