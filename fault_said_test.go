@@ -88,7 +88,7 @@ var shortening = []struct {
 	{regexp.MustCompile(`within ([0-9.]+m?s|the time limit)`), "within TIME"},
 	{regexp.MustCompile(`(nothing came for) [0-9.]+m?s`), "$1 TIME"},
 	{regexp.MustCompile(`after \d+ bytes`), "after N bytes"},
-	{regexp.MustCompile(` \(tried \d+ times in [0-9.]+m?s\)`), ""},
+	{regexp.MustCompile(` \(retries: \d+, in [0-9.]+m?s\)`), ""},
 	{regexp.MustCompile(`no space left on device|file too large`), "the disk is full"},
 	{regexp.MustCompile(`read-only file system|permission denied`), "it cannot be written"},
 	{regexp.MustCompile(`(no such host: |looking up )fault\.invalid( (failed|took too long): is the DNS server reachable\?)?`), "no such host: NAME"},

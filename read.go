@@ -41,7 +41,7 @@ func (p *program) read(ctx context.Context, f *readFlags, adjust ...func(*fetch.
 	began := time.Now()
 	if r.snapshot, err = connection.source.Fetch(ctx, scope); err != nil {
 		if n := p.waits.Load(); n > 0 && api.Failing(err) {
-			err = fmt.Errorf("%w (tried %d times in %s)", err, n+1, time.Since(began).Round(100*time.Millisecond))
+			err = fmt.Errorf("%w (retries: %d, in %s)", err, n, time.Since(began).Round(100*time.Millisecond))
 		}
 		return r, fetchHint(ctx, err)
 	}
