@@ -44,8 +44,8 @@ func (c *runCommand) openMasking(p *program, read *reading, plan *environ.Plan, 
 
 // maskedValues are the values that must not be seen: those of the store and of
 // dotenv files, and whatever stands in a secret's place. --set names its value
-// on the command line, where others can read it, and what the parent had is
-// not ours to judge; neither is masked under a name of its own.
+// on the command line, which shells and logs of jobs keep, and what the parent had
+// is not ours to judge; neither is masked under a name of its own.
 func maskedValues(plan *environ.Plan) []secret.Value {
 	var values []secret.Value
 	for _, entries := range [][]environ.Entry{plan.Entries, plan.Files} {
