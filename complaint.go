@@ -1,6 +1,9 @@
 package main
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // complaint spaces repeated complaints about one thing: at once, after one
 // minute, two, four, up to an hour.
@@ -23,4 +26,16 @@ func (c *complaint) over() bool {
 	complained := !c.next.IsZero()
 	*c = complaint{}
 	return complained
+}
+
+// warnOnce is for what is read again while watching.
+func (p *program) warnOnce(text string, args ...any) {
+	key := fmt.Sprint(append([]any{text}, args...)...)
+	if p.said == nil {
+		p.said = map[string]bool{}
+	}
+	if !p.said[key] {
+		p.said[key] = true
+		p.log.Warn(text, args...)
+	}
 }

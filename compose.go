@@ -91,18 +91,6 @@ func (f *environmentFlags) guard(p *program, file string, vars []environ.Var) []
 	})
 }
 
-// warnOnce is for what is read again while watching.
-func (p *program) warnOnce(text string, args ...any) {
-	key := fmt.Sprint(append([]any{text}, args...)...)
-	if p.said == nil {
-		p.said = map[string]bool{}
-	}
-	if !p.said[key] {
-		p.said[key] = true
-		p.log.Warn(text, args...)
-	}
-}
-
 // readEnvFile reads a dotenv file with godotenv's rules, and tells whose values
 // refer to something in vain. Its error names the file, and never quotes what is in it.
 func readEnvFile(file string) (vars []environ.Var, undefined []string, err error) {
@@ -127,15 +115,6 @@ func readError(err error) error {
 		return fmt.Errorf("reading %s: %w", failed.Path, failed.Err)
 	}
 	return err
-}
-
-// withoutCredentials is an environment for commands that run beside the program.
-func withoutCredentials(environ []string) []string {
-	ours := creds.EnvironmentNames()
-	return slices.DeleteFunc(slices.Clone(environ), func(entry string) bool {
-		name, _, _ := strings.Cut(entry, "=")
-		return slices.Contains(ours, name)
-	})
 }
 
 // composeSnapshot adds the secrets and composes.

@@ -269,7 +269,11 @@ func (p *program) sayExchange(e api.Exchange) {
 	if e.Status == 0 {
 		outcome = slog.String("reason", e.Reason)
 	}
-	p.log.Debug("request", "method", e.Method, "path", e.Path, outcome, "took", e.Took.Round(time.Millisecond).String(), "request_id", e.RequestID)
+	attrs := []any{"method", e.Method, "path", e.Path, outcome, "took", e.Took.Round(time.Millisecond).String()}
+	if e.RequestID != "" {
+		attrs = append(attrs, "request_id", e.RequestID)
+	}
+	p.log.Debug("request", attrs...)
 }
 
 // files are what to watch: credential and token files.

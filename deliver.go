@@ -71,6 +71,9 @@ func sealedFiles(plan *environ.Plan) ([]runner.File, error) {
 		}
 		file, err := runner.SealedFile(entry.Name, []byte(entry.Value.Reveal()))
 		if err != nil {
+			for _, f := range files {
+				_ = f.File.Close()
+			}
 			return nil, err
 		}
 		files = append(files, runner.File{Variable: entry.Variable, File: file})

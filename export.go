@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"infuse/creds"
 	"infuse/fetch"
 	"infuse/runner/envfile"
 	"infuse/runner/environ"
@@ -240,11 +241,12 @@ func (w *exporter) runHelper(ctx context.Context, argv []string) error {
 	if len(argv) == 0 {
 		return nil
 	}
-	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	cmd.Env = w.p.environ
-	if !w.c.PassCredentials {
-		cmd.Env = withoutCredentials(w.p.environ)
+	own, err := environ.Compose(environ.Config{Parent: w.p.environ, Credentials: creds.EnvironmentNames(), PassCredentials: w.c.PassCredentials})
+	if err != nil {
+		return fmt.Errorf("--exec: %w", err)
 	}
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Env = own.Environ()
 	cmd.Stdout, cmd.Stderr = w.p.stdout, w.p.stderr
 	if err := cmd.Run(); err != nil {
 		w.p.log.Warn("--exec failed", "command", argv[0], "reason", err)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -22,6 +23,14 @@ type readFlags struct {
 
 func (f *readFlags) scope() *scopeFlags      { return &f.scopeFlags }
 func (f *readFlags) messages() *messageFlags { return &f.messageFlags }
+
+// check judges what kong cannot.
+func (f *readFlags) check() error {
+	if f.Timeout == 0 {
+		return errors.New("--timeout 0 leaves no time for anything")
+	}
+	return nil
+}
 
 // listCommand is `infuse list`: names and where they come from, never a value.
 type listCommand struct {

@@ -23,9 +23,6 @@ func namesOnly(s *fetch.Scope) { s.NamesOnly = true }
 
 // read resolves the scope, connects and fetches once.
 func (p *program) read(ctx context.Context, f *readFlags, adjust ...func(*fetch.Scope)) (*reading, error) {
-	if f.Timeout == 0 {
-		return nil, usage("", errors.New("--timeout 0 leaves no time for anything"))
-	}
 	scope, err := scopeOf(&f.scopeFlags, p.settings, p.project, p.getenv)
 	if err != nil {
 		return nil, err

@@ -65,6 +65,11 @@ func (p *program) prepare(c command, s *settings) (again bool, err error) {
 		}
 		p.log = log
 	}
+	if checked, ok := c.(interface{ check() error }); ok {
+		if err := checked.check(); err != nil {
+			return false, usage("", err)
+		}
+	}
 	p.settings = s
 	scoped, ok := c.(interface{ scope() *scopeFlags })
 	if !ok || s.project != nil {

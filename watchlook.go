@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"os"
 	"slices"
 	"sort"
@@ -33,21 +34,19 @@ func (l *watchLoop) look(plan *environ.Plan, snapshot *fetch.Snapshot, event wat
 	}
 	return watch.Look{
 		Vars: vars, Event: event,
-		Local:   l.read.server == nil,
-		Empty:   len(snapshot.Secrets) == 0,
-		Missing: missingNames(plan, l.required()),
+		Local: l.read.server == nil,
+		Empty: len(snapshot.Secrets) == 0,
 	}
 }
 
 // fileKey marks the names of files in a Look: no variable has a NUL in its name.
 const fileKey = "file\x00"
 
-func (l *watchLoop) required() []string {
-	config, err := l.layers()
-	if err != nil {
-		return nil
-	}
-	return config.Require
+// digest identifies all that is delivered: the plan, and the text of a template.
+type digest [2][sha256.Size]byte
+
+func (l *watchLoop) digest() digest {
+	return digest{l.agreed.Digest(), sha256.Sum256([]byte(l.text.Reveal()))}
 }
 
 func missingNames(plan *environ.Plan, required []string) []string {

@@ -30,6 +30,7 @@ type watchLoop struct {
 	timeout     time.Duration
 	agreed      *environ.Plan // what Confirm last agreed to: at first, what the program was started with
 	owed        string        // agreed is not delivered yet: what changed, in words
+	delivered   digest        // of what was
 	act         func(context.Context, *environ.Plan, string) error
 	observe     func(*fetch.Snapshot, error)
 	complaint   complaint
@@ -44,6 +45,7 @@ func (l *watchLoop) run(ctx context.Context) {
 		l.read.http.Conditional, l.read.http.Settle = true, false // Confirm judges every look
 	}
 	confirm := watch.NewConfirm(l.interval, l.look(l.agreed, l.read.snapshot, watch.Event{}))
+	l.delivered = l.digest()
 	for l.watch(ctx, confirm) {
 	}
 }
@@ -59,7 +61,7 @@ func (l *watchLoop) watch(ctx context.Context, confirm *watch.Confirm) (moved bo
 	defer w.Wait()
 	defer cancel()
 	for event := range w.C {
-		snapshot, plan, err := l.takeLook(ctx, event)
+		snapshot, plan, required, err := l.takeLook(ctx, event)
 		w.Report(err)
 		if ctx.Err() != nil {
 			return false
@@ -69,7 +71,9 @@ func (l *watchLoop) watch(ctx context.Context, confirm *watch.Confirm) (moved bo
 		if err != nil {
 			continue
 		}
-		decision := confirm.Look(l.look(plan, snapshot, event))
+		look := l.look(plan, snapshot, event)
+		look.Missing = missingNames(plan, required)
+		decision := confirm.Look(look)
 		switch decision.Do {
 		case watch.LookAgain:
 			w.LookAgain(decision.After)
@@ -99,10 +103,16 @@ func (l *watchLoop) deliver(ctx context.Context) {
 	if l.owed == "" {
 		return
 	}
+	now := l.digest()
+	if now == l.delivered {
+		l.p.log.Info("taken back before it could be delivered", "what", l.owed)
+		l.owed, l.undelivered = "", complaint{}
+		return
+	}
 	err := l.act(ctx, l.agreed, l.owed)
 	switch {
 	case err == nil:
-		l.owed, l.undelivered = "", complaint{}
+		l.owed, l.undelivered, l.delivered = "", complaint{}, now
 	case ctx.Err() == nil && l.undelivered.due(l.p.now()):
 		l.p.log.Error("the new secrets could not be delivered: "+l.owed+"; trying again with every check", "reason", err)
 	}
@@ -140,7 +150,7 @@ func (l *watchLoop) watchConfig() watch.Config {
 }
 
 // takeLook fetches and composes once.
-func (l *watchLoop) takeLook(ctx context.Context, event watch.Event) (*fetch.Snapshot, *environ.Plan, error) {
+func (l *watchLoop) takeLook(ctx context.Context, event watch.Event) (snapshot *fetch.Snapshot, plan *environ.Plan, required []string, err error) {
 	// A server that hangs costs this look, and the next one is its retry.
 	ctx, cancel := context.WithTimeout(api.Once(ctx), min(l.timeout, l.interval))
 	defer cancel()
@@ -155,20 +165,16 @@ func (l *watchLoop) takeLook(ctx context.Context, event watch.Event) (*fetch.Sna
 	if event.Fresh {
 		ctx = fetch.Fresh(ctx)
 	}
-	snapshot, err := l.read.again(ctx)
-	if err != nil {
-		return nil, nil, err
+	if snapshot, err = l.read.again(ctx); err != nil {
+		return nil, nil, nil, err
 	}
 	config, err := l.layers()
 	if err != nil {
-		return nil, nil, &layerError{err}
+		return nil, nil, nil, &layerError{err}
 	}
-	config.Require = nil // judged by Confirm, from the plan
-	plan, err := composeSnapshot(config, snapshot)
-	if err != nil {
-		return nil, nil, err
-	}
-	return snapshot, plan, nil
+	required, config.Require = config.Require, nil // judged by Confirm, from the plan
+	plan, err = composeSnapshot(config, snapshot)
+	return snapshot, plan, required, err
 }
 
 // rescope reads .infisical.json again. One that cannot be read leaves the
