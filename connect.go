@@ -41,6 +41,7 @@ func (p *program) connect(ctx context.Context, f *readFlags, scope fetch.Scope) 
 		return p.connectDir(dir)
 	}
 	c := &connection{chain: p.chain(f)}
+	p.sayTerminal(&f.credentialFlags)
 	var err error
 	if c.credential, c.answers, err = c.chain.Explain(ctx); err != nil {
 		if none, ok := errors.AsType[*creds.NotConfiguredError](err); ok {
@@ -78,6 +79,15 @@ func (p *program) connectDir(dir string) (*connection, error) {
 		return nil, hinted(err, "file:DIR is a directory with files such as DIR/dev.env")
 	}
 	return &connection{source: source, dir: dir}, nil
+}
+
+// sayTerminal tells who has to type what is read from the terminal.
+func (p *program) sayTerminal(f *credentialFlags) {
+	for file, what := range map[string]string{f.TokenFile: "token", f.ClientSecretFile: "client secret"} {
+		if file == "-" && isTerminal(p.stdin) {
+			p.log.Warn("reading the " + what + " from the terminal: end it with Enter and Ctrl-D")
+		}
+	}
 }
 
 // chain is the standard chain over what this process was given.

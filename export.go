@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"infuse/creds"
@@ -76,14 +76,12 @@ func (c *exportCommand) run(ctx context.Context, p *program) error {
 	}
 	p.warn(read.snapshot.Warnings, plan.Warnings)
 	w := &exporter{c: c, p: p, read: read, target: target}
-	if _, err := w.write(start, plan); err != nil {
+	changed, err := w.write(start, plan)
+	if err != nil || !c.Watch {
 		return err
 	}
-	if !c.Watch {
-		return nil
-	}
 	p.scrub(&c.credentialFlags, c.Set)
-	return w.watch(ctx, plan, helper)
+	return w.watch(ctx, plan, helper, changed)
 }
 
 // target checks what the flags say about the file before anything is fetched.
@@ -211,45 +209,47 @@ func appendFile(name string, body []byte) error {
 	return err
 }
 
-// watch rewrites the file when the secrets change, until a signal ends it.
-func (w *exporter) watch(ctx context.Context, plan *environ.Plan, helper []string) error {
-	loop := &watchLoop{
-		p: w.p, read: w.read, flags: &w.c.readFlags,
-		layers: func() (environ.Config, error) { return w.c.config(w.p) },
-		files:  slices.Concat(w.c.EnvFile, w.c.RequireFrom), template: w.c.Template, interval: time.Duration(w.c.WatchInterval), timeout: time.Duration(w.c.Timeout),
-		events: w.c.WatchEvents, agreed: plan,
-		act: func(ctx context.Context, plan *environ.Plan, text string) error {
-			changed, err := w.write(ctx, plan)
-			if err != nil || !changed {
-				return err
-			}
-			w.p.log.Warn(text, "file", w.target.Path)
-			return w.runHelper(ctx, helper)
-		},
-		observe: func(*fetch.Snapshot, error) {},
-	}
-	loop.run(ctx)
-	if cause := context.Cause(ctx); cause != nil {
-		return cause
-	}
-	return nil
-}
-
-// runHelper runs the command of --exec and waits for it. Its failure is said;
-// the file is written all the same.
-func (w *exporter) runHelper(ctx context.Context, argv []string) error {
-	if len(argv) == 0 {
-		return nil
-	}
+// watch rewrites the file when the secrets change or somebody else touched it,
+// until a signal ends it. The command of --exec runs after every rewrite, the
+// one at the start (written) included.
+func (w *exporter) watch(ctx context.Context, plan *environ.Plan, argv []string, written bool) error {
 	own, err := environ.Compose(environ.Config{Parent: w.p.environ, Credentials: creds.EnvironmentNames(), PassCredentials: w.c.PassCredentials})
 	if err != nil {
 		return fmt.Errorf("--exec: %w", err)
 	}
-	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	cmd.Env = own.Environ()
-	cmd.Stdout, cmd.Stderr = w.p.stdout, w.p.stderr
-	if err := cmd.Run(); err != nil {
-		w.p.log.Warn("--exec failed", "command", argv[0], "reason", err)
+	after := &hook{argv: argv, env: own.Environ(), stdout: w.p.stdout, stderr: w.p.stderr, log: w.p.log, wake: make(chan struct{}, 1)}
+	if written {
+		after.changed()
+	}
+	loop := &watchLoop{
+		p: w.p, read: w.read, flags: &w.c.readFlags,
+		layers: func() (environ.Config, error) { return w.c.config(w.p) },
+		files:  slices.Concat(w.c.EnvFile, w.c.RequireFrom), template: w.c.Template, interval: time.Duration(w.c.WatchInterval), timeout: time.Duration(w.c.Timeout),
+		events: w.c.WatchEvents, agreed: plan, observe: func(*fetch.Snapshot, error) {},
+	}
+	loop.act = func(ctx context.Context, plan *environ.Plan, text string) error {
+		changed, err := w.write(ctx, plan)
+		if err == nil && changed {
+			w.p.log.Warn(text, "file", w.target.Path)
+			after.changed()
+		}
+		return err
+	}
+	loop.unchanged = func(ctx context.Context) {
+		if w.c.Format == "github-actions" { // appends to a file of the runner's
+			return
+		}
+		if changed, err := w.write(ctx, loop.agreed); err == nil && changed {
+			w.p.log.Warn("the file was gone or somebody else's: written again", "file", w.target.Path)
+			after.changed()
+		}
+	}
+	var runs sync.WaitGroup
+	runs.Go(func() { after.serve(ctx) })
+	loop.run(ctx)
+	runs.Wait()
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
 	}
 	return nil
 }

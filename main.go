@@ -108,12 +108,34 @@ func (p *program) main() int {
 	c, err := parse(p)
 	<-caught
 	if err == nil {
-		err = c.run(ctx, p)
+		err = p.runUntilSignalled(ctx, c)
 	}
 	if terminated := p.release(); terminated != nil && !errors.As(err, new(exitStatus)) {
 		err = terminated
 	}
 	return p.status(c, err)
+}
+
+// parting is what a command gets to come to an end after a signal.
+const parting = 3 * time.Second
+
+// runUntilSignalled is c.run, except that a signal ends it in any case: a read
+// from a pipe that nobody writes to has no way to hear of it. A command that has
+// given the signals back, or its parent's part to play, is not ended here.
+func (p *program) runUntilSignalled(ctx context.Context, c command) error {
+	done := make(chan error, 1)
+	go func() { done <- c.run(ctx, p) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(parting):
+		return context.Cause(ctx)
+	}
 }
 
 // status reports err, once, and says what infuse exits with.

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"time"
 
 	"infuse/fetch"
@@ -33,7 +34,8 @@ type watchLoop struct {
 	delivered   digest        // of what was
 	act         func(context.Context, *environ.Plan, string) error
 	observe     func(*fetch.Snapshot, error)
-	complaint   complaint
+	unchanged   func(context.Context) // after a look that changed nothing; may be nil
+	complaints  map[string]*complaint // by what failed
 	undelivered complaint
 	fileProblem string       // what was said about an unparsable file
 	text        secret.Value // of template, as it was when it could be read last
@@ -86,6 +88,9 @@ func (l *watchLoop) watch(ctx context.Context, confirm *watch.Confirm) (moved bo
 			l.owed = joinTexts(l.owed, changeText(decision))
 		}
 		l.deliver(ctx)
+		if decision.Do == watch.Same && l.owed == "" && l.unchanged != nil {
+			l.unchanged(ctx)
+		}
 		if decision.Recovered {
 			l.p.log.Warn("the secrets are acceptable again")
 		}
@@ -211,14 +216,33 @@ func (l *watchLoop) said(err error) {
 	}
 	if err == nil {
 		l.fileProblem = ""
-		if l.complaint.over() {
+		if len(l.complaints) > 0 {
 			l.p.log.Warn("checking for changes works again")
 		}
+		l.complaints = nil
 		return
 	}
-	if l.complaint.due(l.p.now()) {
+	if l.complain(err) {
 		l.p.log.Warn("checking for changes failed, the running program stays as it is", "reason", err)
 		return
 	}
 	l.p.log.Debug("checking for changes failed", "reason", err)
+}
+
+// complain reports whether err is worth a word now: every kind of failure is
+// said at once, and each at its own growing intervals.
+func (l *watchLoop) complain(err error) bool {
+	kind := "local"
+	if answer, ok := errors.AsType[*api.Error](err); ok {
+		kind = strconv.Itoa(answer.Status)
+	} else if _, ok := errors.AsType[*api.NetworkError](err); ok {
+		kind = "network"
+	}
+	if l.complaints == nil {
+		l.complaints = map[string]*complaint{}
+	}
+	if l.complaints[kind] == nil {
+		l.complaints[kind] = &complaint{}
+	}
+	return l.complaints[kind].due(l.p.now())
 }

@@ -25,11 +25,11 @@ var tokenNames = []string{"INFISICAL_TOKEN", "INFISICAL_UNIVERSAL_AUTH_ACCESS_TO
 
 func (*environment) Name() string { return "environment" }
 
-func (e *environment) Retrieve(context.Context) (Credential, error) {
+func (e *environment) Retrieve(ctx context.Context) (Credential, error) {
 	if e.AuthMethod != "" {
 		return Credential{}, nil // the method was chosen: the variables are not asked
 	}
-	c, warnings, err := e.pair()
+	c, warnings, err := e.pair(ctx)
 	if err != nil || c.Configured() {
 		c.Warnings = warnings
 		return c, err
@@ -42,7 +42,7 @@ func (e *environment) Retrieve(context.Context) (Credential, error) {
 		if !s.given() {
 			continue
 		}
-		c, err := tokenFrom(s, func(s source) (secret.Value, error) { return s.read(nil) })
+		c, err := tokenFrom(ctx, s, func(ctx context.Context, s source) (secret.Value, error) { return s.readWithin(ctx, nil) })
 		if c.NextStep == "" {
 			c.NextStep = "set " + name + " to a new token"
 		}
@@ -53,7 +53,7 @@ func (e *environment) Retrieve(context.Context) (Credential, error) {
 }
 
 // pair returns the first complete client id and secret, and a warning for every half one.
-func (in *input) pair() (Credential, []string, error) {
+func (in *input) pair(ctx context.Context) (Credential, []string, error) {
 	var warnings []string
 	for _, names := range pairs {
 		id, err := in.source(names[0])
@@ -66,7 +66,7 @@ func (in *input) pair() (Credential, []string, error) {
 		}
 		switch {
 		case id.given() && key.given():
-			c, err := in.universalFrom(id, key)
+			c, err := in.universalFrom(ctx, id, key)
 			return c, warnings, err
 		case id.given():
 			warnings = append(warnings, fmt.Sprintf("%s is set without %s: passed over", id.what, names[1]))
@@ -77,15 +77,15 @@ func (in *input) pair() (Credential, []string, error) {
 	return Credential{}, warnings, nil
 }
 
-func (in *input) universalFrom(id, key source) (Credential, error) {
-	clientID, err := id.read(nil)
+func (in *input) universalFrom(ctx context.Context, id, key source) (Credential, error) {
+	clientID, err := id.readWithin(ctx, nil)
 	if err != nil {
 		return Credential{}, err
 	}
-	return universal(in, clientPair{
+	return universal(ctx, in, clientPair{
 		what:  id.what + " and " + key.what,
 		id:    clientID.Reveal(),
-		key:   func() (secret.Value, error) { return key.read(nil) },
+		key:   func(ctx context.Context) (secret.Value, error) { return key.readWithin(ctx, nil) },
 		files: append(id.watched(), key.watched()...),
 	})
 }

@@ -95,7 +95,7 @@ func (e *RejectedError) Hint() string { return e.NextStep }
 func sourceOf(provider string) string {
 	switch provider {
 	case "explicit":
-		return "the command line"
+		return "the flags"
 	case "environment":
 		return "the environment"
 	case "credential process":

@@ -19,7 +19,7 @@ type explicit struct {
 
 func (*explicit) Name() string { return "explicit" }
 
-func (e *explicit) Retrieve(context.Context) (Credential, error) {
+func (e *explicit) Retrieve(ctx context.Context) (Credential, error) {
 	token := source{what: "--token", value: e.Token}
 	if e.TokenFile != "" {
 		if token.given() {
@@ -40,7 +40,7 @@ func (e *explicit) Retrieve(context.Context) (Credential, error) {
 	case token.given() && key.given():
 		return Credential{}, wrong("give a token, or a client id with its secret", "%s and %s are both given", token.what, key.what)
 	case token.given():
-		return e.token(token)
+		return e.token(ctx, token)
 	case e.ClientID == "" && !key.given():
 		return Credential{}, nil
 	case !key.given():
@@ -50,14 +50,14 @@ func (e *explicit) Retrieve(context.Context) (Credential, error) {
 		return Credential{}, wrong("add --client-id ID; one in the environment does not complete it",
 			"%s is given without --client-id", key.what)
 	}
-	read := func() (secret.Value, error) { return e.read(key) }
-	c, err := universal(e.input, clientPair{what: "--client-id and " + key.what, id: e.ClientID, key: read, files: key.watched()})
+	read := func(ctx context.Context) (secret.Value, error) { return e.read(ctx, key) }
+	c, err := universal(ctx, e.input, clientPair{what: "--client-id and " + key.what, id: e.ClientID, key: read, files: key.watched()})
 	c.StdinRead = key.path == "-"
 	return c, err
 }
 
-func (e *explicit) token(s source) (Credential, error) {
-	c, err := tokenFrom(s, e.read)
+func (e *explicit) token(ctx context.Context, s source) (Credential, error) {
+	c, err := tokenFrom(ctx, s, e.read)
 	if c.NextStep == "" {
 		c.NextStep = "give a new token with " + s.what
 	}
@@ -66,33 +66,33 @@ func (e *explicit) token(s source) (Credential, error) {
 }
 
 // read is source.read with standard input remembered.
-func (e *explicit) read(s source) (secret.Value, error) {
+func (e *explicit) read(ctx context.Context, s source) (secret.Value, error) {
 	if s.path != "-" {
-		return s.read(nil)
+		return s.readWithin(ctx, nil)
 	}
-	e.once.Do(func() { e.stdin, e.err = s.read(e.Stdin) })
+	e.once.Do(func() { e.stdin, e.err = s.readWithin(ctx, e.Stdin) })
 	return e.stdin, e.err
 }
 
 // tokenFrom is a credential of a token that stands in s. One in a regular file
 // is read again at every login, so that whoever rotates it is noticed.
-func tokenFrom(s source, read func(source) (secret.Value, error)) (Credential, error) {
-	load := func() (Credential, error) {
-		v, err := read(s)
+func tokenFrom(ctx context.Context, s source, read func(context.Context, source) (secret.Value, error)) (Credential, error) {
+	load := func(ctx context.Context) (Credential, error) {
+		v, err := read(ctx, s)
 		if err != nil {
 			return Credential{}, err
 		}
 		return bearer(s.what, v)
 	}
-	c, err := load()
+	c, err := load(ctx)
 	if err != nil {
 		return Credential{}, err
 	}
 	if s.rereadable() {
 		c.Files = s.watched()
 		c.NextStep = "write a new token to " + s.path
-		c.Login = func(context.Context, *api.Client) (api.Token, error) {
-			again, err := load()
+		c.Login = func(ctx context.Context, _ *api.Client) (api.Token, error) {
+			again, err := load(ctx)
 			return api.Token{AccessToken: api.Wrap(again.Token)}, err
 		}
 	}

@@ -1,6 +1,7 @@
 package creds
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -63,6 +64,34 @@ func (s source) read(stdin io.Reader) (secret.Value, error) {
 		return secret.Value{}, fmt.Errorf("%s: it is empty", s.what)
 	}
 	return v, nil
+}
+
+// readWithin is read for what a user named, which may be a pipe or a terminal
+// that never ends: it is waited for as long as ctx lasts. A read that hangs
+// cannot be taken back; its goroutine ends with the process, which has nothing
+// more to do then.
+func (s source) readWithin(ctx context.Context, stdin io.Reader) (secret.Value, error) {
+	if s.path == "" || s.rereadable() {
+		return s.read(stdin)
+	}
+	type result struct {
+		v   secret.Value
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		v, err := s.read(stdin)
+		done <- result{v, err}
+	}()
+	select {
+	case r := <-done:
+		return r.v, r.err
+	case <-ctx.Done():
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return secret.Value{}, &timeoutError{s.what + ": reading " + s.path + " did not end"}
+		}
+		return secret.Value{}, context.Cause(ctx)
+	}
 }
 
 func readFile(path string) (secret.Value, error) {

@@ -14,14 +14,14 @@ import (
 type clientPair struct {
 	what  string // how the two were named
 	id    string
-	key   func() (secret.Value, error)
+	key   func(context.Context) (secret.Value, error)
 	files []string
 }
 
 // universal is a Universal Auth credential. The secret is read once now, so
 // that a missing file stops the chain and not the login.
-func universal(in *input, pair clientPair) (Credential, error) {
-	key, err := pair.key()
+func universal(ctx context.Context, in *input, pair clientPair) (Credential, error) {
+	key, err := pair.key(ctx)
 	if err != nil {
 		return Credential{}, err
 	}
@@ -33,7 +33,7 @@ func universal(in *input, pair clientPair) (Credential, error) {
 		Files:       pair.files,
 		NextStep:    "check " + pair.what + "; three failed logins lock the identity for a while",
 		Login: func(ctx context.Context, c *api.Client) (api.Token, error) {
-			key, err := pair.key()
+			key, err := pair.key(ctx)
 			if err != nil {
 				return api.Token{}, err
 			}

@@ -61,13 +61,13 @@ var methods = []method{
 
 const machineIdentity = "INFISICAL_MACHINE_IDENTITY_ID"
 
-func (w *workload) Retrieve(context.Context) (Credential, error) {
+func (w *workload) Retrieve(ctx context.Context) (Credential, error) {
 	what, choice := "--auth-method", w.AuthMethod
 	if choice == "" {
 		what, choice = w.first("INFISICAL_AUTH_METHOD")
 	}
 	if strings.TrimSuffix(choice, "-auth") == "universal" {
-		return w.universal(what)
+		return w.universal(ctx, what)
 	}
 	m, err := w.choose(what, choice)
 	if m == nil || err != nil {
@@ -114,8 +114,8 @@ func (w *workload) credential(m *method, idName, id string, p proof) Credential 
 }
 
 // universal is the chosen method universal-auth: the pair of the environment, and nothing else.
-func (w *workload) universal(what string) (Credential, error) {
-	c, warnings, err := w.pair()
+func (w *workload) universal(ctx context.Context, what string) (Credential, error) {
+	c, warnings, err := w.pair(ctx)
 	if err != nil || c.Configured() {
 		c.Warnings = warnings
 		return c, err

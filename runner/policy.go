@@ -65,6 +65,7 @@ type decision struct {
 	change     *Change
 	reason     string
 	rolledBack bool
+	held       bool // the wait is the gap between restarts that follow each other
 }
 
 func newPolicy(c *Config, pid1 bool) *policy {
@@ -141,7 +142,7 @@ func (p *policy) decideRunning(now time.Time) decision {
 		}
 	}
 	if now.Before(at) {
-		return decision{until: at}
+		return decision{until: at, held: at.After(p.actAt)}
 	}
 	c := p.pending
 	p.pending = nil

@@ -136,6 +136,7 @@ type supervisor struct {
 	changes <-chan Change
 	known   []*Change // whose files are still open
 	done    <-chan struct{}
+	held    time.Time // the end of the gap that was said last
 }
 
 func (s *supervisor) run(ctx context.Context) (Status, error) {
@@ -201,6 +202,7 @@ func (s *supervisor) act() (until time.Time, over bool) {
 		d := s.policy.decide(now)
 		switch d.do {
 		case doWait:
+			s.sayHeld(d, now)
 			return d.until, false
 		case doEnd:
 			return time.Time{}, true
@@ -225,6 +227,15 @@ func (s *supervisor) act() (until time.Time, over bool) {
 				s.observe(Event{Kind: EventHelper, Reason: d.reason, Err: err})
 			}
 		}
+	}
+}
+
+// sayHeld tells, once for each gap of more than a second, why a change does not
+// restart the child yet.
+func (s *supervisor) sayHeld(d decision, now time.Time) {
+	if wait := d.until.Sub(now); d.held && wait > time.Second && !d.until.Equal(s.held) {
+		s.held = d.until
+		s.cfg.Log.Warn("restarting in "+wait.Round(time.Second).String()+": restarts that follow each other are spaced out", "reason", s.policy.pending.Reason)
 	}
 }
 
