@@ -40,6 +40,9 @@ func (p *program) read(ctx context.Context, f *readFlags, adjust ...func(*fetch.
 		if n := p.waits.Load(); n > 0 && api.Failing(err) {
 			err = fmt.Errorf("%w (retries: %d, in %s)", err, n, time.Since(began).Round(100*time.Millisecond))
 		}
+		if mayPass(err) && !f.Cache.On && !f.PreferCache && !f.Offline {
+			err = hinted(err, "--cache keeps a copy that stands in for a failing server")
+		}
 		return r, fetchHint(ctx, err)
 	}
 	if len(r.snapshot.Secrets) == 0 && len(scope.Tags) > 0 {
@@ -70,8 +73,8 @@ func fetchHint(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.DeadlineExceeded) {
 		return cause
 	}
-	if network, ok := errors.AsType[*api.NetworkError](err); timedOut(err) || ctx.Err() != nil || api.Failing(err) && (!ok || network.MayPass()) {
-		return hinted(err, "--timeout gives it longer; --cache keeps a copy that stands in for a failing server")
+	if timedOut(err) || ctx.Err() != nil || mayPass(err) {
+		return hinted(err, "--timeout gives it longer")
 	}
 	if answer, ok := errors.AsType[*api.Error](err); ok {
 		switch {
@@ -82,6 +85,12 @@ func fetchHint(ctx context.Context, err error) error {
 		}
 	}
 	return err
+}
+
+// mayPass reports whether err is about a server that fails now and may work later.
+func mayPass(err error) bool {
+	network, ok := errors.AsType[*api.NetworkError](err)
+	return api.Failing(err) && (!ok || network.MayPass())
 }
 
 // timedOut reports whether an error anywhere in err's chain is a time limit.
