@@ -152,9 +152,12 @@ func benchChange(t *testing.T, infuse string) {
 	s := startBenchServer(t, 40, false)
 	var times []time.Duration
 	for run := range runs {
+		for s.Streams() > 0 { // of the watcher before
+			time.Sleep(10 * time.Millisecond)
+		}
 		looks := listCount(s)
 		w := startWatcher(t, s, infuse, "--watch")
-		for listCount(s) < looks+2 { // the start, and the look that follows the subscription
+		for s.Streams() == 0 || listCount(s) < looks+2 { // the start, and the look that follows the subscription
 			time.Sleep(10 * time.Millisecond)
 		}
 		began := time.Now()
