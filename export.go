@@ -84,7 +84,8 @@ func (c *exportCommand) run(ctx context.Context, p *program) error {
 	return w.watch(ctx, plan, helper, changed)
 }
 
-// target checks what the flags say about the file before anything is fetched.
+// target is where the file goes, judged before anything is fetched. It settles
+// the flags that have a default by others: the format, and - for /dev/stdout.
 func (c *exportCommand) target() (envfile.SaveConfig, error) {
 	mode, err := strconv.ParseUint(c.FileMode, 8, 12)
 	if slices.Contains([]string{"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}, c.Output) {
