@@ -5,11 +5,13 @@ package main
 import (
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -95,19 +97,20 @@ func (s *service) end() error {
 	}
 }
 
-// freePort is a port of loopback that nobody has at this moment.
+// freePort is a port of loopback that nobody has at this moment, below those that
+// Linux gives to who asks for none (32768 and up, ip(7)): the tests beside this
+// one, which listen and connect all the time, are not given it meanwhile.
 func freePort(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 1000 {
+		port := strconv.Itoa(20_000 + rand.IntN(12_000))
+		if listener, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
+			_ = listener.Close()
+			return port
+		}
 	}
-	defer func() { _ = listener.Close() }()
-	_, port, err := net.SplitHostPort(listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
+	t.Fatal("a thousand ports are taken")
+	return ""
 }
 
 // fetchOnce gets a page over a connection of its own.
