@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -111,11 +112,17 @@ func (p *program) chain(f *readFlags) *creds.Chain {
 		Home:              homeDir(p.getenv),
 		Stdin:             p.stdin,
 		Stderr:            p.stderr,
-		Run:               p.helpers.Run,
+		Run:               p.runHelper,
 		Now:               p.now,
 		Keyring:           p.keyring,
 		Notify:            p.sayWait,
 	})
+}
+
+// runHelper runs a credential process, which a signal to infuse ends as well.
+func (p *program) runHelper(cmd *exec.Cmd) error {
+	p.termination.Catch()
+	return p.helpers.Run(cmd)
 }
 
 // chosenMethod is --auth-method. INFISICAL_AUTH_METHOD is not passed on here:
@@ -233,7 +240,7 @@ func (p *program) withCopy(f *readFlags, c *connection) (fetch.Source, error) {
 		Source: c.source, Dir: dir, Origin: c.server.Base.String(), Identity: c.credential.Identity, Key: c.credential.KeyMaterial,
 		Mode: fetch.CopyFallback, NoFallback: f.OnFetchError == "fail",
 		MaxAge: time.Duration(f.CacheMaxAge), RefreshAfter: time.Duration(f.RefreshAfter), Wait: time.Duration(f.CacheWait),
-		Now: p.now,
+		Now: p.now, BeforeSave: p.termination.Catch,
 	}
 	switch {
 	case f.Offline:

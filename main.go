@@ -77,7 +77,8 @@ type program struct {
 	settings *settings
 	project  *projectFile   // nil: there is no .infisical.json
 	helpers  runner.Helpers // processes beside COMMAND that are not its tree
-	release  func() error   // gives the signals back; see runner.CatchTermination
+
+	termination *runner.Termination
 }
 
 // getenv looks a variable up in the environment infuse was started with. Of a
@@ -97,20 +98,15 @@ func (p *program) main() int {
 	if err := runner.Harden(); err != nil {
 		p.log.Debug("core dumps stay on", "reason", err)
 	}
-	// The Go runtime hands each signal over to a thread of its own, there and
-	// back, which takes as long as reading the command line: do both at once.
-	var ctx context.Context
-	caught := make(chan struct{})
-	go func() {
-		defer close(caught)
-		ctx, p.release = runner.CatchTermination(context.Background())
-	}()
+	p.termination = runner.NewTermination(context.Background())
 	c, err := parse(p)
-	<-caught
 	if err == nil {
-		err = p.runUntilSignalled(ctx, c)
+		if _, ok := c.(*runCommand); !ok { // run decides later: what becomes COMMAND seldom has to tidy up
+			p.termination.Catch()
+		}
+		err = p.runUntilSignalled(p.termination.Context(), c)
 	}
-	if terminated := p.release(); terminated != nil && !errors.As(err, new(exitStatus)) {
+	if terminated := p.termination.Release(); terminated != nil && !errors.As(err, new(exitStatus)) {
 		err = terminated
 	}
 	return p.status(c, err)

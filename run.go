@@ -81,7 +81,9 @@ func (c *runCommand) run(ctx context.Context, p *program) error {
 	if err != nil {
 		return usage("run", err)
 	}
-	c.staying = mode != runner.ModeExec
+	if c.staying = mode != runner.ModeExec; c.staying {
+		p.termination.Catch()
+	}
 	config = c.complete(config, path, argv)
 
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(c.Timeout))
@@ -228,11 +230,14 @@ func (c *runCommand) show(p *program, plan *environ.Plan) error {
 // exec becomes COMMAND. Nothing of infuse stays, so everything is given back
 // first; it returns only when the kernel refused.
 func (c *runCommand) exec(p *program, read *reading, plan *environ.Plan, path string, argv []string) error {
+	if c.FileDir != "" {
+		p.termination.Catch() // no half of a directory
+	}
 	env, err := c.deliver(read, plan)
 	if err != nil {
 		return err
 	}
-	if err := p.release(); err != nil { // a signal that came at the last moment
+	if err := p.termination.Default(); err != nil { // a signal that came at the last moment
 		return err
 	}
 	return runner.Exec(path, argv, env)

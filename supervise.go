@@ -132,7 +132,7 @@ func (c *runCommand) supervise(p *program, read *reading, plan *environ.Plan, s 
 		Changes: changes,
 		Stdin:   first.stdin,
 		Streams: masking.child(),
-		Release: p.release,
+		Release: p.termination.Release,
 		Helpers: &p.helpers,
 		Log:     p.log,
 		Observe: board.observe,

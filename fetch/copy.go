@@ -53,7 +53,8 @@ type Copy struct {
 	RefreshAfter time.Duration // CopyPrefer: an older copy is fetched anew first; 0 is DefaultCopyRefreshAfter
 	Wait         time.Duration // how long a failing server is tried when there is a copy; 0 is DefaultCopyWait
 
-	Now func() time.Time // nil: time.Now
+	Now        func() time.Time // nil: time.Now
+	BeforeSave func()           // nil: none; a copy is about to be written, which should not be cut off in the middle
 
 	mu         sync.Mutex
 	saveFailed string // the last failure that was said

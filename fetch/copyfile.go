@@ -80,6 +80,9 @@ func (c *Copy) save(name string, scope Scope, snapshot *Snapshot) error {
 	if err != nil {
 		return err
 	}
+	if c.BeforeSave != nil {
+		c.BeforeSave()
+	}
 	removeStale(c.Dir)
 	f, err := os.CreateTemp(c.Dir, name+copyTemp+"*") // 0600
 	if err != nil {

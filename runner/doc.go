@@ -8,12 +8,12 @@
 //     wherever something has to happen later (a restart when secrets change, masked output).
 //
 // Before either of them the command is looked up on the PATH that the child will have, and signals that arrive while the
-// environment is still being put together are caught, so that the process dies of them and starts nothing:
+// environment is still being put together end the process, before anything starts ([Termination]):
 //
-//	ctx, release := runner.CatchTermination(ctx)
-//	path, err := runner.LookupIn("npm", env)         // *StartError: 126 or 127
-//	env, err := compose(ctx)                         // ends early: context.Cause(ctx) is runner.Terminated
-//	if err := release(); err != nil { ... }          // a signal that came at the last moment
+//	termination := runner.NewTermination(ctx)
+//	path, err := runner.LookupIn("npm", env)             // *StartError: 126 or 127
+//	env, err := compose(termination.Context())           // after Catch it ends early: the cause is runner.Terminated
+//	if err := termination.Default(); err != nil { ... }  // a signal that came at the last moment
 //	err = runner.Exec(path, []string{"npm", "start"}, env)
 //
 // A Terminated error, and a Status that carries a signal, are passed on by dying of that signal: [Raise], and where it

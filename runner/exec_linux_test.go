@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -388,15 +390,45 @@ func TestR16ShimRefusesOtherCommandLines(t *testing.T) {
 }
 
 func TestR17SignalWhileFetching(t *testing.T) {
-	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT} {
-		ready := filepath.Join(t.TempDir(), "ready")
-		s := launch(t, wrap(t, "-hang", ready, "--", "echo", "started")...)
-		eventually(t, "the fetch", func() bool { _, err := os.Stat(ready); return err == nil })
+	for _, catch := range []string{"-catch=false", "-catch"} {
+		for _, s := range lethal {
+			sig := s.(syscall.Signal)
+			ready := filepath.Join(t.TempDir(), "ready")
+			s := launch(t, wrap(t, catch, "-hang", ready, "--", "echo", "started")...)
+			eventually(t, "the fetch", func() bool { _, err := os.Stat(ready); return err == nil })
+			s.signal(sig)
+			s.ends(killed(sig))
+			if s.out.String() != "" {
+				t.Errorf("%v: something was started: %q", sig, s.out)
+			}
+			if strings.Contains(s.err.String(), "goroutine") {
+				t.Errorf("%v: the Go runtime speaks: %s", sig, s.err)
+			}
+		}
+	}
+}
+
+// TestR17NoSignalIsLost sends signals around the execve: whoever has the process
+// number at that moment dies of it.
+func TestR17NoSignalIsLost(t *testing.T) {
+	moments := rand.New(rand.NewPCG(1, 2))
+	for i := range 60 {
+		sig := lethal[i%len(lethal)].(syscall.Signal)
+		catch := fmt.Sprintf("-catch=%t", i%2 == 0)
+		read, write, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := launchIn(t, t.TempDir(), func(c *exec.Cmd) { c.Stdout = write }, wrap(t, catch, "-say", "--", "sleep", "600")...)
+		write.Close()
+		if _, err := read.Read(make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+		read.Close()
+		for deadline := time.Now().Add(time.Duration(moments.IntN(3_000)) * time.Microsecond); time.Now().Before(deadline); {
+		}
 		s.signal(sig)
 		s.ends(killed(sig))
-		if s.out.String() != "" {
-			t.Errorf("%v: something was started: %q", sig, s.out)
-		}
 	}
 }
 

@@ -86,13 +86,22 @@ func roleExec(args []string) {
 	hang := flags.String("hang", "", "write this file, then wait for a signal")
 	harden := flags.Bool("harden", true, "")
 	file := flags.String("file", "", "NAME=CONTENT as a sealed file")
+	catch := flags.Bool("catch", false, "catch signals, as who has something to tidy up does")
+	say := flags.Bool("say", false, "say when the signals are in place")
 	_ = flags.Parse(args)
 	argv := flags.Args()
-	ctx, release := CatchTermination(context.Background())
+	termination := NewTermination(context.Background())
+	if *catch {
+		termination.Catch()
+	}
+	if *say {
+		fmt.Println("on its way")
+	}
 	if *harden {
 		_ = Harden()
 	}
 	if *hang != "" {
+		ctx := termination.Context()
 		_ = os.WriteFile(*hang, nil, 0o600)
 		<-ctx.Done()
 		failRole(context.Cause(ctx))
@@ -107,7 +116,8 @@ func roleExec(args []string) {
 		failRole(err)
 	}
 	if chosen != ModeExec {
-		finish(Supervise(context.Background(), Config{Path: path, Argv: argv, Env: env, Mode: chosen, Release: release}))
+		termination.Catch()
+		finish(Supervise(context.Background(), Config{Path: path, Argv: argv, Env: env, Mode: chosen, Release: termination.Release}))
 	}
 	if name, content, ok := strings.Cut(*file, "="); ok {
 		f, err := SealedFile(name, []byte(content))
@@ -120,7 +130,7 @@ func roleExec(args []string) {
 		}
 		env = withVariable(env, name, p)
 	}
-	if err := release(); err != nil {
+	if err := termination.Default(); err != nil {
 		failRole(err)
 	}
 	failRole(Exec(path, argv, env))
@@ -168,9 +178,9 @@ func roleSupervise(args []string) {
 	before := goroutineNames()
 
 	_ = Harden()
-	ctx, release := CatchTermination(context.Background())
-	_ = ctx
-	cfg.Release = release
+	termination := NewTermination(context.Background())
+	termination.Catch()
+	cfg.Release = termination.Release
 	var err error
 	if cfg.StopSignal, err = ParseSignal(*stopSignal); err != nil {
 		failRole(err)

@@ -14,8 +14,7 @@ import (
 func Raise(sig syscall.Signal) {
 	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
 	runtime.LockOSThread()
-	var defaultAction [64]byte // struct sigaction of the kernel: all zero is SIG_DFL on every architecture
-	_, _, _ = syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, uintptr(sig), uintptr(unsafe.Pointer(&defaultAction)), 0, 8, 0, 0)
+	_ = swapAction(sig, new(sigaction), nil)
 	set := sigset(sig)
 	_ = unix.PthreadSigmask(unix.SIG_UNBLOCK, &set, nil)
 	_ = unix.Tgkill(unix.Getpid(), unix.Gettid(), sig)

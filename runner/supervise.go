@@ -57,7 +57,7 @@ type Config struct {
 	Streams *mask.Streams
 
 	// Release is called when our signal handlers are in place and nothing has been started: it hands over from
-	// CatchTermination. Its error ends Supervise.
+	// a [Termination] that catches. Its error ends Supervise.
 	Release func() error
 
 	// Helpers knows the processes that other parts of the program run beside the child.
