@@ -7,4 +7,9 @@ import "github.com/zalando/go-keyring"
 var errNotFound = keyring.ErrNotFound
 
 // Get asks the operating system.
-func (System) Get(service, account string) (string, error) { return keyring.Get(service, account) }
+func (System) Get(service, account string) (string, error) {
+	if err := reachable(); err != nil {
+		return "", err
+	}
+	return keyring.Get(service, account)
+}
