@@ -19,9 +19,12 @@ WORKDIR /src
 COPY . .
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 GOOS=${TARGETOS} GOARCH=${TARGETARCH} \
-    go build -trimpath -buildvcs=false -tags nethttpomithttp2 \
-      -gcflags=github.com/alecthomas/...=-l -gcflags=github.com/godbus/...=-l -gcflags=infuse=-l \
-      -gcflags=infuse/fetch/devserver=-l -gcflags=infuse/creds/...=-l -ldflags "-s -w -buildid= -funcalign=16 -X main.version=${VERSION}" -o /out/infuse .
+    go build -trimpath -buildvcs=false \
+      -gcflags=all=-l -gcflags=runtime/...= -gcflags=internal/...= -gcflags=crypto/internal/...= -gcflags=encoding/asn1= \
+      -gcflags=encoding/json= -gcflags=bytes= -gcflags=slices= -gcflags=strconv= -gcflags=strings= -gcflags=sync/...= \
+      -gcflags=unicode/utf8= -gcflags=infuse/fetch= -gcflags=infuse/fetch/api= -gcflags=infuse/fetch/secret= \
+      -gcflags=infuse/runner/...= \
+      -ldflags "-s -w -buildid= -funcalign=16 -X main.version=${VERSION}" -tags nethttpomithttp2 -o /out/infuse .
 
 FROM scratch
 ARG VERSION=devel

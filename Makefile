@@ -6,14 +6,16 @@ VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo de
 LDFLAGS   := -s -w -buildid= -funcalign=16 -X main.version=$(VERSION)
 # Infisical speaks HTTP/1.1; leaving HTTP/2 out saves 0.6 MB.
 TAGS      := nethttpomithttp2
-# What runs once or seldom is not inlined: 0.2 MB.
-COLD      := $(foreach pkg,github.com/alecthomas/... github.com/godbus/... infuse infuse/fetch/devserver infuse/creds/...,-gcflags=$(pkg)=-l)
-GOBUILD   := CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags '$(TAGS)' $(COLD) -ldflags '$(LDFLAGS)'
+# Only what runs often is worth inlining: without the rest the binary is 0.9 MB
+# smaller, the parent that waits holds 0.7 MiB less, and a start takes as long.
+HOT       := runtime/... internal/... crypto/internal/... encoding/asn1 encoding/json bytes slices strconv strings sync/... unicode/utf8 \
+             infuse/fetch infuse/fetch/api infuse/fetch/secret infuse/runner/...
+INLINE    := -gcflags=all=-l $(foreach pkg,$(HOT),-gcflags=$(pkg)=)
 # What `make slim` leaves out, for an image that needs none of it: AWS, GCP and
 # Azure identities, the system's keyring, `infuse dev`. Who asks for one of them
-# hears that it is not in this build. Outside the runtime nothing is inlined.
+# hears that it is not in this build.
 SLIMTAGS  := noidentities nokeyring nodev
-SLIM      := -gcflags=all=-l -gcflags=runtime/...= -gcflags=internal/...=
+GOBUILD   := go build -trimpath -buildvcs=false $(INLINE) -ldflags '$(LDFLAGS)' -tags
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # The race detector needs a C compiler; without one the tests run without it.
 RACE      := $(shell command -v cc >/dev/null 2>&1 || command -v gcc >/dev/null 2>&1 && echo -race)
@@ -25,10 +27,10 @@ include release.mk
 .PHONY: build slim test check demo bench fuzz clean
 
 build: ## bin/infuse, static and stripped
-	$(GOBUILD) -o bin/infuse .
+	CGO_ENABLED=0 $(GOBUILD) '$(TAGS)' -o bin/infuse .
 
 slim: ## bin/infuse-slim: 9.7 MB instead of 11.7, without what SLIMTAGS names
-	CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags '$(TAGS) $(SLIMTAGS)' $(SLIM) -ldflags '$(LDFLAGS)' -o bin/infuse-slim .
+	CGO_ENABLED=0 $(GOBUILD) '$(TAGS) $(SLIMTAGS)' -o bin/infuse-slim .
 
 test: check ## everything: format, vet, staticcheck, other platforms, tests with the race detector
 	go test $(RACE) -timeout 30m $(TESTFLAGS) ./...

@@ -18,7 +18,7 @@ func pageFaults(state *os.ProcessState) int64 { return state.SysUsage().(*syscal
 // benchStart compares a start with the least a Go program can do for the same
 // result, and with another program: PEER="infisical run --".
 func benchStart(t *testing.T, infuse string) {
-	bare := buildProgram(t, "./testdata/bench/bare")
+	bare := asInstalled(t, buildProgram(t, "./testdata/bench/bare"))
 	columns := []any{"secrets", "over", "bare program", "infuse run", "ratio", "CPU, bare", "CPU, infuse", "ratio"}
 	peer := strings.Fields(os.Getenv("PEER"))
 	if len(peer) > 0 {
@@ -66,7 +66,7 @@ func benchPreferCache(t *testing.T, infuse string) {
 // benchCounts prints what a start does, in counts that are no machine's.
 func benchCounts(t *testing.T, infuse string) {
 	require(t, "strace")
-	bare := buildProgram(t, "./testdata/bench/bare")
+	bare := asInstalled(t, buildProgram(t, "./testdata/bench/bare"))
 	printHead("What a start with 40 secrets does, whole process", "program", "over", "requests", "connections", "system calls", "threads", "page faults")
 	for _, secure := range []bool{false, true} {
 		for i, argv := range [][]string{{bare, "true"}, {infuse, "run", "--", "true"}} {

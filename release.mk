@@ -8,7 +8,7 @@ DIST      ?= dist
 # Nothing of the builder's environment may reach a binary: not its GOFLAGS, not
 # its GOAMD64, and no build id.
 RELEASE_ENV   := env -u GOFLAGS -u GOOS -u GOARCH GOAMD64=v1 GOARM64=v8.0 GOEXPERIMENT= GOFIPS140=off CGO_ENABLED=0 GOWORK=off
-RELEASE_BUILD := go build -trimpath -buildvcs=false -tags '$(TAGS)' $(COLD) -ldflags '$(LDFLAGS)'
+RELEASE_BUILD := $(GOBUILD) '$(TAGS)'
 RELEASE_TOOL  := $(RELEASE_ENV) go run ./testdata/release
 
 .PHONY: release
