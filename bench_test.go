@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -56,6 +57,7 @@ type sample struct {
 func interleave(t *testing.T, env []string, commands ...[]string) []sample {
 	t.Helper()
 	runs := make([][]sample, len(commands))
+	debug.FreeOSMemory() // what an earlier table left is not collected during this one
 	for run := range benchRuns(t) + 2 {
 		for i, argv := range commands {
 			cmd := exec.Command(argv[0], argv[1:]...)
