@@ -8,8 +8,6 @@ import (
 	"io"
 	"testing"
 	"time"
-
-	"infuse/runner"
 )
 
 // The gates on what a start costs, in counts that are no machine's. `make
@@ -38,9 +36,7 @@ func TestStartAsksTwice(t *testing.T) {
 				args = append(args[:2:2], append([]string{"--ca-cert", s.roots}, args[2:]...)...)
 			}
 			var stderr bytes.Buffer
-			p := &program{args: args, environ: s.env, stdin: bytes.NewBufferString(s.IssueToken(s.identity)), stdout: io.Discard, stderr: &stderr, now: time.Now, termination: runner.NewTermination(t.Context())}
-			p.termination.Catch()
-			defer func() { _ = p.termination.Release() }()
+			p := &program{args: args, environ: s.env, stdin: bytes.NewBufferString(s.IssueToken(s.identity)), stdout: io.Discard, stderr: &stderr, now: time.Now}
 			p.log = newLogger(p.stderr, 0, false)
 			command, err := parse(p)
 			if err == nil {

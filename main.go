@@ -78,7 +78,7 @@ type program struct {
 	project  *projectFile   // nil: there is no .infisical.json
 	helpers  runner.Helpers // processes beside COMMAND that are not its tree
 
-	termination *runner.Termination
+	termination *runner.Termination // nil, in a test: signals are none of its business
 }
 
 // getenv looks a variable up in the environment infuse was started with. Of a

@@ -52,5 +52,6 @@ func (p *infisicalConfig) open(ctx context.Context) (*vault.Login, error) {
 		Home:       p.Home,
 		Passphrase: secret.New(p.env["INFISICAL_VAULT_FILE_PASSPHRASE"]),
 		Keyring:    p.Keyring,
+		SessionBus: p.env["DBUS_SESSION_BUS_ADDRESS"],
 	})
 }

@@ -25,7 +25,7 @@ func (t Terminated) Error() string { return "terminated by signal " + SignalName
 // not get through.
 //
 // Process 1, which the kernel protects from default actions, and systems other than Linux, where the Go runtime's
-// handlers cannot be taken away, catch from the beginning. The methods may be called by any goroutine.
+// handlers cannot be taken away, catch from the beginning. The methods may be called by any goroutine. A nil Termination leaves signals alone.
 type Termination struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -55,6 +55,9 @@ func (t *Termination) Context() context.Context { return t.ctx }
 // Catch makes signals cancel Context instead of ending the process. It costs about half a millisecond: the Go runtime
 // hands each signal over to a thread of its own, there and back. After the first time, and after Release, it does nothing.
 func (t *Termination) Catch() {
+	if t == nil {
+		return
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.caught != nil || t.released {
@@ -77,6 +80,9 @@ func (t *Termination) Catch() {
 // Default puts the default actions back for an execve, where Catch took them away, and returns Terminated if a signal was
 // caught before that. Every signal is either caught or ends the process or the program that it becomes.
 func (t *Termination) Default() error {
+	if t == nil {
+		return nil
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.caught != nil && !t.released && os.Getpid() != 1 {
@@ -88,6 +94,9 @@ func (t *Termination) Default() error {
 // Release hands signals that were caught over to other handlers, or back to the Go runtime, and returns Terminated if one
 // came before that. It may be called more than once. It leaves Context as it is.
 func (t *Termination) Release() error {
+	if t == nil {
+		return nil
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.release()

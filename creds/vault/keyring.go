@@ -17,7 +17,11 @@ type Keyring interface {
 
 // System is the operating system's keyring: Secret Service on Linux, Keychain
 // on macOS, the Credential Manager on Windows.
-type System struct{}
+type System struct {
+	// SessionBus is DBUS_SESSION_BUS_ADDRESS of this process, where the Secret
+	// Service is found. Without it, and without a bus in /run/user, nobody is asked.
+	SessionBus string
+}
 
 func keyringPlace(account string) string { return "system keyring, entry " + account }
 
@@ -25,9 +29,6 @@ func keyringPlace(account string) string { return "system keyring, entry " + acc
 // unlock it cannot be interrupted: the question is then left open, and its
 // goroutine ends with the answer or with the process.
 func readSystemKeyring(ctx context.Context, ring Keyring, account string) ([]byte, error) {
-	if ring == nil {
-		ring = System{}
-	}
 	type answer struct {
 		entry string
 		err   error

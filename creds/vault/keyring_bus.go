@@ -11,8 +11,8 @@ import (
 // reachable reports that there is no session bus, by the same signs by which
 // godbus looks for one. Without a sign it would run dbus-launch(1), whose daemon
 // stays behind for good and has no keyring.
-func reachable() error {
-	if address := os.Getenv("DBUS_SESSION_BUS_ADDRESS"); address != "" && address != "autolaunch:" {
+func (s System) reachable() error {
+	if s.SessionBus != "" && s.SessionBus != "autolaunch:" {
 		return nil
 	}
 	for _, sign := range []string{"bus", "dbus-session"} {

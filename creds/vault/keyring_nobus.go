@@ -3,4 +3,4 @@
 package vault
 
 // reachable: where there is no session bus the system answers itself.
-func reachable() error { return nil }
+func (System) reachable() error { return nil }

@@ -7,8 +7,8 @@ import "github.com/zalando/go-keyring"
 var errNotFound = keyring.ErrNotFound
 
 // Get asks the operating system.
-func (System) Get(service, account string) (string, error) {
-	if err := reachable(); err != nil {
+func (s System) Get(service, account string) (string, error) {
+	if err := s.reachable(); err != nil {
 		return "", err
 	}
 	return keyring.Get(service, account)

@@ -25,7 +25,8 @@ const defaultDomain = "https://us.infisical.com"
 type Config struct {
 	Home       string       // the user's home directory; "" means none
 	Passphrase secret.Value // of the file vault, if the config file has none
-	Keyring    Keyring      // nil means the operating system's
+	Keyring    Keyring      // nil means System
+	SessionBus string       // of System
 }
 
 // Login is what `infisical login` left.
@@ -53,7 +54,11 @@ func Open(ctx context.Context, config Config) (*Login, error) {
 		login.Vault = "file"
 		entry, err = readFileVault(config, file, login)
 	} else {
-		entry, err = readSystemKeyring(ctx, config.Keyring, file.Email)
+		ring := config.Keyring
+		if ring == nil {
+			ring = System{SessionBus: config.SessionBus}
+		}
+		entry, err = readSystemKeyring(ctx, ring, file.Email)
 	}
 	if err != nil {
 		return nil, err
