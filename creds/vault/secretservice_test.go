@@ -59,7 +59,9 @@ exec "$0" -test.run '^TestSecretService$' -test.v`
 func onTheBus(t *testing.T) {
 	const email = "a/b%c+d@x"
 	dir := home(t, map[string]any{"vaultBackendType": "auto", "loggedInUserEmail": email})
-	open := func() (*vault.Login, error) { return vault.Open(t.Context(), vault.Config{Home: dir, SessionBus: os.Getenv("DBUS_SESSION_BUS_ADDRESS")}) }
+	open := func() (*vault.Login, error) {
+		return vault.Open(t.Context(), vault.Config{Home: dir, SessionBus: os.Getenv("DBUS_SESSION_BUS_ADDRESS")})
+	}
 	if _, err := open(); err == nil || !strings.Contains(err.Error(), vault.ErrNoEntry.Error()) {
 		t.Fatalf("without an entry: %v", err)
 	}
