@@ -25,7 +25,8 @@ func (t Terminated) Error() string { return "terminated by signal " + SignalName
 // not get through.
 //
 // Process 1, which the kernel protects from default actions, and systems other than Linux, where the Go runtime's
-// handlers cannot be taken away, catch from the beginning. The methods may be called by any goroutine. A nil Termination leaves signals alone.
+// handlers cannot be taken away, catch from the beginning. The methods may be called by any goroutine. A nil Termination
+// leaves signals alone.
 type Termination struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
